@@ -1,0 +1,3 @@
+#pragma once
+
+void facts_print(void); // the `facts` command

@@ -1,0 +1,3 @@
+#pragma once
+
+void jitter_print(void); // as the member "jitter"

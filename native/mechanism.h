@@ -1,0 +1,62 @@
+// A mechanism is a row of operations. To add one: a file in mechanisms/ and a line in mechanism.c.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mechanism;
+struct ring;
+
+// What a side has done; in shared memory, each side on a cache line of its own, so that the other can read it later.
+struct side_counts {
+	_Alignas(128) uint64_t syscalls; // of the mechanism alone, counted where they are made
+	uint64_t blocked; // times it had to wait, where the mechanism can tell for nothing
+};
+
+// Both sides, as opened before the fork. Side 0 drives (client, producer), side 1 answers or consumes.
+struct pair {
+	const struct mechanism *mechanism;
+	size_t size; // bytes a message
+	bool stream; // messages go from side 0 to side 1 only
+	int64_t capacity_wanted; // 0: the kernel's default
+	int64_t capacity; // in effect; -1: the mechanism has none to tell
+	uint64_t token; // random: what has to have a name is named after it
+	struct {
+		int in, out;
+	} ends[2];
+	struct ring *rings[2]; // to side 1, to side 0
+};
+
+// One side, as it sees itself. `in` and `out` are descriptors or ids.
+struct channel {
+	int in, out;
+	struct ring *in_ring, *out_ring;
+	struct side_counts *counts;
+	int side;
+	uint64_t received; // for test-corrupt alone
+};
+
+enum { BUFFER_HEADROOM = 64 }; // writable bytes before each payload buffer: msgsnd(2) wants its type there
+
+struct mechanism {
+	const char *name, *summary, *manual;
+	bool has_capacity;
+	bool counts_blocked;
+	bool test_only;
+	// Largest message in bytes, -1: no limit of its own. Reads the limits of the present namespace.
+	int64_t (*max_size)(void);
+	const char *max_size_limit; // the setting behind it
+	void (*open)(struct pair *pair);
+	void (*close_end)(struct pair *pair, int side); // after the fork, the end of the other; NULL: nothing to close
+	// Take away what has a name. Must do no harm when called twice or before open(). NULL: nothing has a name.
+	void (*remove)(const struct pair *pair);
+	void (*send)(struct channel *channel, char *message, size_t size);
+	void (*receive)(struct channel *channel, char *message, size_t size);
+};
+
+extern const struct mechanism pipe_mechanism, unix_stream_mechanism, unix_abstract_mechanism, tcp_mechanism,
+	sysv_msg_mechanism, posix_mq_mechanism, memfd_futex_mechanism, memfd_eventfd_mechanism, test_corrupt_mechanism;
+
+const struct mechanism *mechanism_find(const char *name);
+void mechanisms_print(void); // the `mechanisms` command

@@ -1,0 +1,40 @@
+// One pipe for each direction.
+#include <fcntl.h>
+
+#include "../channel.h"
+
+static void set_capacity(struct pair *pair, int fd)
+{
+	int value;
+
+	// EPERM above fs.pipe-max-size, and for users whose pipes hold too many pages already
+	if (pair->capacity_wanted && fcntl(fd, F_SETPIPE_SZ, (int)pair->capacity_wanted) < 0)
+		refused("fcntl(F_SETPIPE_SZ)", "fs.pipe-max-size");
+	value = fcntl(fd, F_GETPIPE_SZ);
+	pair->capacity = value;
+}
+
+static void open_pipe(struct pair *pair)
+{
+	int there[2], back[2];
+
+	if (pipe2(there, O_CLOEXEC) || pipe2(back, O_CLOEXEC))
+		refused("pipe2", errno == EMFILE ? "RLIMIT_NOFILE" : NULL);
+	set_capacity(pair, back[1]);
+	set_capacity(pair, there[1]);
+	pair->ends[0].in = back[0];
+	pair->ends[0].out = there[1];
+	pair->ends[1].in = there[0];
+	pair->ends[1].out = back[1];
+}
+
+const struct mechanism pipe_mechanism = {
+	.name = "pipe",
+	.summary = "a pipe for each direction",
+	.manual = "pipe(7)",
+	.has_capacity = true,
+	.open = open_pipe,
+	.close_end = channel_close_end,
+	.send = channel_send,
+	.receive = channel_receive,
+};

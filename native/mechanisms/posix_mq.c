@@ -1,0 +1,110 @@
+// POSIX message queues, one for each direction. Their names go as soon as they are open; the queues go with their
+// last descriptor.
+#include <inttypes.h>
+#include <mqueue.h>
+#include <stdio.h>
+
+#include "../channel.h"
+
+static void name(char text[48], const struct pair *pair, int direction)
+{
+	snprintf(text, 48, "/ipctune-%016" PRIx64 "-%d", pair->token, direction);
+}
+
+static int64_t max_size(void)
+{
+	return read_number("/proc/sys/fs/mqueue/msgsize_max", -1);
+}
+
+static const char *limit_behind(int number, const struct mq_attr *attributes)
+{
+	switch (number) {
+	case EINVAL:
+		return attributes->mq_msgsize > max_size() ? "fs.mqueue.msgsize_max" : "fs.mqueue.msg_max";
+	case EMFILE:
+		return "RLIMIT_MSGQUEUE";
+	case ENFILE:
+	case ENOSPC:
+		return "fs.mqueue.queues_max";
+	default:
+		return NULL;
+	}
+}
+
+static int open_queue(struct pair *pair, int direction, struct mq_attr *attributes)
+{
+	char text[48];
+	int fd;
+
+	name(text, pair, direction);
+	fd = mq_open(text, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600, attributes);
+	if (fd < 0)
+		refused("mq_open", limit_behind(errno, attributes));
+	mq_unlink(text);
+	return fd;
+}
+
+static void open_queues(struct pair *pair)
+{
+	struct mq_attr attributes = {
+		.mq_maxmsg = read_number("/proc/sys/fs/mqueue/msg_default", 10),
+		.mq_msgsize = (long)pair->size,
+	};
+
+	if (pair->capacity_wanted)
+		attributes.mq_maxmsg = pair->capacity_wanted / (int64_t)pair->size;
+	if (!attributes.mq_maxmsg)
+		usage("--capacity: %lld bytes hold no message of %zu", (long long)pair->capacity_wanted, pair->size);
+	pair->ends[0].out = pair->ends[1].in = open_queue(pair, 0, &attributes);
+	if (!pair->stream)
+		pair->ends[1].out = pair->ends[0].in = open_queue(pair, 1, &attributes);
+	pair->capacity = attributes.mq_maxmsg * attributes.mq_msgsize;
+}
+
+static void remove_queues(const struct pair *pair)
+{
+	char text[48];
+
+	for (int i = 0; i < 2; i++) {
+		name(text, pair, i);
+		mq_unlink(text);
+	}
+}
+
+static void send_message(struct channel *channel, char *message, size_t size)
+{
+	for (;;) {
+		channel->counts->syscalls++;
+		if (!mq_send(channel->out, message, size, 0))
+			return;
+		if (errno != EINTR)
+			channel_broken("mq_send", -1);
+	}
+}
+
+static void receive_message(struct channel *channel, char *message, size_t size)
+{
+	ssize_t n;
+
+	do {
+		channel->counts->syscalls++;
+		n = mq_receive(channel->in, message, size, NULL);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		channel_broken("mq_receive", n);
+	if ((size_t)n != size)
+		fail(EXIT_INTERNAL, "mq_receive", 0, NULL, "%zd bytes came instead of %zu", n, size);
+}
+
+const struct mechanism posix_mq_mechanism = {
+	.name = "posix-mq",
+	.summary = "POSIX message queues",
+	.manual = "mq_overview(7)",
+	.has_capacity = true,
+	.max_size = max_size,
+	.max_size_limit = "fs.mqueue.msgsize_max",
+	.open = open_queues,
+	.remove = remove_queues,
+	.send = send_message,
+	.receive = receive_message,
+};

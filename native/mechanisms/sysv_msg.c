@@ -1,0 +1,100 @@
+// System V message queues, one for each direction. They outlive their makers: in a private IPC namespace they end
+// with it; in the present one guard.c takes them away, by their key, which is known before they exist.
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+
+#include "../channel.h"
+
+static key_t key(const struct pair *pair, int direction)
+{
+	return (key_t)((pair->token & 0x3ffffffe) + 2 + (uint64_t)direction); // never IPC_PRIVATE
+}
+
+static int64_t max_size(void)
+{
+	return read_number("/proc/sys/kernel/msgmax", -1);
+}
+
+static void set_capacity(struct pair *pair, int id)
+{
+	struct msqid_ds ds;
+
+	if (msgctl(id, IPC_STAT, &ds))
+		refused("msgctl", NULL);
+	if (pair->capacity_wanted) {
+		ds.msg_qbytes = (msglen_t)pair->capacity_wanted;
+		if (msgctl(id, IPC_SET, &ds) || msgctl(id, IPC_STAT, &ds))
+			refused("msgctl", "kernel.msgmnb");
+	}
+	pair->capacity = (int64_t)ds.msg_qbytes;
+	if ((int64_t)pair->size > pair->capacity) // msgsnd would wait for ever
+		fail(EXIT_REFUSED, "msgsnd", EAGAIN, "kernel.msgmnb", "a message of %zu bytes does not fit a queue of %lld",
+			pair->size, (long long)pair->capacity);
+}
+
+static void open_queues(struct pair *pair)
+{
+	int id[2];
+
+	for (int i = 0; i < 2; i++) {
+		id[i] = msgget(key(pair, i), IPC_CREAT | IPC_EXCL | 0600);
+		if (id[i] < 0)
+			refused("msgget", errno == ENOSPC ? "kernel.msgmni" : NULL);
+		set_capacity(pair, id[i]);
+	}
+	pair->ends[0].out = pair->ends[1].in = id[0];
+	pair->ends[1].out = pair->ends[0].in = id[1];
+}
+
+static void remove_queues(const struct pair *pair)
+{
+	for (int i = 0; i < 2; i++) {
+		int id = msgget(key(pair, i), 0600);
+
+		if (id >= 0)
+			msgctl(id, IPC_RMID, NULL);
+	}
+}
+
+static void send_message(struct channel *channel, char *message, size_t size)
+{
+	char *start = message - sizeof(long);
+	long type = 1;
+
+	memcpy(start, &type, sizeof type);
+	for (;;) {
+		channel->counts->syscalls++;
+		if (!msgsnd(channel->out, start, size, 0))
+			return;
+		if (errno != EINTR)
+			channel_broken("msgsnd", -1);
+	}
+}
+
+static void receive_message(struct channel *channel, char *message, size_t size)
+{
+	ssize_t n;
+
+	do {
+		channel->counts->syscalls++;
+		n = msgrcv(channel->in, message - sizeof(long), size, 0, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		channel_broken("msgrcv", n);
+	if ((size_t)n != size)
+		fail(EXIT_INTERNAL, "msgrcv", 0, NULL, "%zd bytes came instead of %zu", n, size);
+}
+
+const struct mechanism sysv_msg_mechanism = {
+	.name = "sysv-msg",
+	.summary = "System V message queues",
+	.manual = "svipc(7)",
+	.has_capacity = true,
+	.max_size = max_size,
+	.max_size_limit = "kernel.msgmax",
+	.open = open_queues,
+	.remove = remove_queues,
+	.send = send_message,
+	.receive = receive_message,
+};

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <stdbool.h>
+
+#include "machine.h"
+#include "shared.h"
+
+struct block {
+	const struct options *options;
+	const struct shared *shared;
+	int64_t capacity;
+	bool private_namespace;
+	struct machine machine[2];
+	int64_t own_ns; // CPU time of our own processes between the two looks at the machine
+};
+
+void report_block(const struct block *block);

@@ -1,0 +1,9 @@
+#pragma once
+
+#include <signal.h>
+
+#include "mechanism.h"
+#include "shared.h"
+
+// What each of the two processes does, from its fork to its end.
+_Noreturn void side_main(struct side *side, struct pair *pair, const sigset_t *signals);

@@ -1,0 +1,1 @@
+"""Measure a workload: blocks of the C core, what they cost, and the wake-cost curve."""

@@ -1,0 +1,129 @@
+"""What one block measures, as a value; it knows how the core's command line says it."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Self
+
+from ipctune.errors import WrongUse
+
+__all__ = ["FREE", "PATTERNS", "POLICIES", "Spec"]
+
+FREE = (-1, -1)
+PATTERNS = ("ping-pong", "stream")
+POLICIES = ("other", "batch", "fifo")
+NAMESPACES = ("private", "present")
+LARGEST = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One pair of processes and how they talk; the names are those of `ipctune-core run`.
+
+    `size` is the payload of a message in bytes (1 B to 16 MiB); `cpus` the vCPU of each side, -1
+    for not pinned; `rate` messages a second in open loop, 0 for as fast as it goes; `gap_ns` the
+    idle time before each round trip; `work_ns` what the server of a ping-pong computes before it
+    answers; `capacity` bytes of pipe, socket buffer or queue, 0 for the
+    kernel's default; `sysctls` pairs of name and value set in the private IPC namespace only.
+    """
+
+    mechanism: str = "pipe"
+    pattern: str = "ping-pong"
+    size: int = 64
+    cpus: tuple[int, int] = FREE
+    rate: float = 0.0
+    gap_ns: int = 0
+    capacity: int = 0
+    policy: str = "other"
+    sysctls: tuple[tuple[str, str], ...] = ()
+    ipc_namespace: str = "private"
+    work_ns: int = 0
+
+    def __post_init__(self) -> None:
+        _choice("pattern", self.pattern, PATTERNS)
+        _choice("policy", self.policy, POLICIES)
+        _choice("IPC namespace", self.ipc_namespace, NAMESPACES)
+        if not 1 <= self.size <= LARGEST:
+            raise WrongUse(f"a message of {self.size} bytes", hint="1 byte to 16 MiB")
+        if min(self.rate, self.gap_ns, self.capacity, self.work_ns) < 0:
+            raise WrongUse("rate, gap, work and capacity can't be negative")
+        if self.rate and self.gap_ns:
+            raise WrongUse("a rate and a gap at once", hint="the gap belongs to flat out")
+        if self.sysctls and self.ipc_namespace != "private":
+            raise WrongUse("a sysctl outside a private IPC namespace")
+
+    def arguments(self) -> list[str]:
+        """The options of `ipctune-core run` that say this; its defaults are left out."""
+        said = [
+            *("--mechanism", self.mechanism, "--pattern", self.pattern),
+            *("--size", str(self.size), "--cpus", f"{self.cpus[0]},{self.cpus[1]}"),
+        ]
+        default = Spec()
+        if self.rate:
+            said += ["--rate", f"{self.rate:.12g}"]
+        if self.work_ns:
+            said += ["--work", str(self.work_ns)]
+        if self.gap_ns:
+            said += ["--gap", str(self.gap_ns)]
+        if self.capacity:
+            said += ["--capacity", str(self.capacity)]
+        if self.policy != default.policy:
+            said += ["--policy", self.policy]
+        if self.ipc_namespace != default.ipc_namespace:
+            said += ["--ipc-namespace", self.ipc_namespace]
+        for name, value in self.sysctls:
+            said += ["--sysctl", f"{name}={value}"]
+        return said
+
+    def replace(self, **changes: Any) -> Self:
+        """The same with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    @property
+    def placement(self) -> str:
+        """`same` vCPU, `across` two, or `free` (at least one side is not pinned)."""
+        if min(self.cpus) < 0:
+            return "free"
+        return "same" if self.cpus[0] == self.cpus[1] else "across"
+
+    def describe(self) -> str:
+        """One line for people, such as `pipe ping-pong 64 B, vCPUs 0 and 1, 1,000/s`."""
+        words = [
+            f"{self.mechanism} {self.pattern} {_bytes(self.size)}",
+            self._where(),
+            self._load(),
+        ]
+        if self.work_ns:
+            words.append(f"{self.work_ns / 1000:g} µs of work")
+        if self.capacity:
+            words.append(f"capacity {_bytes(self.capacity)}")
+        if self.policy != "other":
+            words.append(f"SCHED_{self.policy.upper()}")
+        words += [f"{name}={value}" for name, value in self.sysctls]
+        return ", ".join(words)
+
+    def _where(self) -> str:
+        first, second = self.cpus
+        return {
+            "free": "not pinned",
+            "same": f"both on vCPU {first}",
+            "across": f"vCPUs {first} and {second}",
+        }[self.placement]
+
+    def _load(self) -> str:
+        if self.rate:
+            return f"{self.rate:,.6g}/s"
+        if self.gap_ns:
+            return f"{self.gap_ns / 1000:g} µs idle before each"
+        return "as fast as it goes"
+
+
+def _choice(what: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise WrongUse(f"no such {what}: {value}", hint=f"one of {', '.join(choices)}")
+
+
+def _bytes(count: int) -> str:
+    for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if count >= unit and count % unit == 0:
+            return f"{count // unit} {name}"
+    return f"{count} B"

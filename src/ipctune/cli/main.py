@@ -1,0 +1,138 @@
+"""The `ipctune` command: finds each subcommand in its own file, and turns errors into exit codes.
+
+A subcommand's module is imported only when it is called, so that `ipctune --help` stays fast.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ipctune import __version__
+from ipctune.errors import Exit, IpctuneError
+
+__all__ = ["EXIT_CODES", "main"]
+
+EXIT_CODES = """\b
+Exit codes:
+  0    done, whatever was found
+  1    only where a check asks for it (--check)
+  2    wrong use
+  3    not possible here (privileges, kernel, another run)
+  70   internal error
+  130  ended by Ctrl-C"""
+
+_GROUPS: dict[str, dict[str, str]] = {
+    "look (changes nothing)": {
+        "inspect": "What machine is this: platform, idle vCPUs, limits, findings.",
+        "bench": "Measure every way to communicate on this machine.",
+        "status": "What is set now, since when, and what it costs.",
+        "log": "What was tried, kept, undone, and when.",
+        "why": "The evidence behind a knob's verdict.",
+    },
+    "try (comes back by itself)": {
+        "tune": "Find the bottleneck, try what fits, prove it, keep it for 10 minutes.",
+        "keep": "Prolong what is set, to try it over a day.",
+        "verify": "Measure again whether what is set still helps.",
+    },
+    "keep or undo": {
+        "commit": "Make what is set last (shows the files first).",
+        "revert": "Put every setting back to its first original.",
+        "uninstall": "Revert, and remove every file of ours.",
+    },
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for group in _GROUPS.values() for name in group]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"ipctune.cli.{cmd_name}")
+        command: click.Command = module.command
+        if not command.epilog:
+            command.epilog = EXIT_CODES
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, commands in _GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(commands.items()))
+
+
+@click.group(
+    cls=_Commands,
+    epilog=EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="ipctune")
+def _ipctune() -> None:
+    """Find what communication between processes costs on this virtual machine, and what helps.
+
+    Every setting that is tried comes back by itself; nothing lasts before `ipctune commit`.
+    Start with `ipctune inspect` (changes nothing) or `ipctune tune` (3 minutes).
+    """
+
+
+def main() -> None:
+    """Run the command line and exit with one of `Exit`."""
+    sys.exit(_guarded(_call))
+
+
+def _call() -> int:
+    try:
+        result = _ipctune.main(prog_name="ipctune", standalone_mode=False)
+    except click.exceptions.Abort:
+        return Exit.INTERRUPTED
+    except SystemExit:  # click's answer to a broken pipe
+        raise BrokenPipeError from None
+    except click.ClickException as error:
+        error.show()
+        return Exit.WRONG_USE
+    return int(result) if isinstance(result, int) else Exit.DONE
+
+
+def _guarded(call: Callable[[], Any]) -> int:
+    """Run `call`; print what a user can act on, never a bare traceback for an expected error."""
+    try:
+        code = int(call())
+        sys.stdout.flush()
+        return code
+    except IpctuneError as error:
+        _complain(error.what, error.hint)
+        return error.exit_code
+    except KeyboardInterrupt:
+        _complain("ended by Ctrl-C", "")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        _drop_output()
+        return Exit.DONE
+    except Exception as error:
+        _complain(f"internal error: {type(error).__name__}: {error}", _report_hint())
+        return Exit.INTERNAL
+
+
+def _drop_output() -> None:
+    """Whoever read us is gone: nothing more can be said, and Python must not try at its end."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report_hint() -> str:
+    import os
+    import traceback
+
+    if os.environ.get("IPCTUNE_DEBUG"):
+        traceback.print_exc()
+    return "please report this, with the output of IPCTUNE_DEBUG=1 and `ipctune inspect --json`"
+
+
+def _complain(what: str, hint: str) -> None:
+    print(f"ipctune: {what}", file=sys.stderr)
+    if hint:
+        print(f"  {hint}", file=sys.stderr)

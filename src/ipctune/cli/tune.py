@@ -1,0 +1,88 @@
+"""`ipctune tune`: the main job."""
+
+import sys
+
+import click
+
+from ipctune.cli.params import DURATION, SIZE
+from ipctune.errors import Exit, WrongUse
+
+__all__ = ["command"]
+
+
+@click.command("tune", context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--goal",
+    type=click.Choice(["balanced", "latency", "throughput", "cpu"]),
+    default="balanced",
+    show_default=True,
+    help="What a change is kept for: latency × price, latency alone, messages/s, or CPU a message.",
+)
+@click.option(
+    "--time", "seconds", type=DURATION, default="3m", show_default=True, help="Length of the run, 45s to 24h."
+)
+@click.option(
+    "--mechanism", default="pipe", show_default=True, help="What the pair talks through; see `ipctune bench`."
+)
+@click.option(
+    "--pattern",
+    type=click.Choice(["ping-pong", "stream"]),
+    default="ping-pong",
+    show_default=True,
+    help="A reply to each message, or one way only.",
+)
+@click.option("--size", type=SIZE, default="64", show_default=True, help="Bytes of a message, such as 64 or 4K.")
+@click.option("--capacity", type=SIZE, default=None, help="Size of the pipe, socket buffer or queue, such as 64K.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(1, 1e6),
+    default=1000.0,
+    show_default=True,
+    help="Messages/s of the load that is not flat out.",
+)
+@click.option(
+    "--only",
+    metavar="KNOB",
+    multiple=True,
+    help="Try only this setting, evidence or not (names: docs/reference.md). May be repeated.",
+)
+@click.option("--without", metavar="KNOB", multiple=True, help="Leave this setting out. May be repeated.")
+@click.option(
+    "--max-cpu", type=click.FloatRange(0), default=0.1, show_default=True, help="vCPUs that `balanced` may pay."
+)
+@click.option(
+    "--max-idle-cpu", type=click.FloatRange(0), default=0.02, show_default=True, help="vCPUs that may poll while idle."
+)
+@click.option(
+    "--hold", type=DURATION, default="10m", show_default=True, help="How long what is kept stays without a commit."
+)
+@click.option(
+    "--commit", "make_last", is_flag=True, help="Make what is kept last at once (without a terminal: with --yes)."
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Measure, show the plan and why the rest is not tried, and stop.")
+@click.option("--wait", is_flag=True, help="Wait for another ipctune to end.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=None, help="Repeat the order of an earlier run.")
+@click.option("--pairs", type=click.IntRange(1, 1000), default=40, hidden=True)
+@click.option("--block", type=click.FloatRange(0.01, 10), default=0.3, hidden=True)
+@click.option("--rest", type=click.FloatRange(0, 10), default=0.2, hidden=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (schema: docs/tune.schema.json).")
+def command(make_last: bool, yes: bool, dry_run: bool, wait: bool, as_json: bool, **options: object) -> int:
+    """Find the bottleneck, try what fits, prove it, keep it for 10 minutes.
+
+    \b
+    Touches: what the plan lists, which it shows before the first write. Everything
+             comes back by itself: on Ctrl-C, when it is killed, after --hold.
+    Needs:   root for settings of the machine; without it, advice for programs.
+
+    With a terminal it asks before it starts; without one it prints the plan and goes on.
+    """
+    if make_last and not yes and not sys.stdin.isatty():
+        raise WrongUse(
+            "--commit without a terminal needs --yes", hint="leave --commit out: what is kept goes back by itself"
+        )
+    from ipctune.cli.tuning import run_tune
+
+    return int(
+        run_tune(options, make_last=make_last, yes=yes, dry_run=dry_run, wait=wait, as_json=as_json) or Exit.DONE
+    )

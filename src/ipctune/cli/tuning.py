@@ -1,0 +1,163 @@
+"""What `tune` does: the loop with a screen around it."""
+
+import math
+import random
+import sys
+from contextlib import suppress
+from typing import Any
+
+import click
+
+from ipctune.bench.core import mechanisms
+from ipctune.bench.spec import Spec
+from ipctune.cli.progress import Progress
+from ipctune.cli.signals import ended_by_signals
+from ipctune.errors import Exit, WrongUse
+from ipctune.host import read_host
+from ipctune.host.model import Host
+from ipctune.journal.commit import commit, preview
+from ipctune.journal.lasting import plan_files
+from ipctune.journal.launch import systemd
+from ipctune.journal.session import exclusive
+from ipctune.journal.store import UNDO, Journal, open_journal
+from ipctune.knobs.model import Kind
+from ipctune.knobs.registry import KNOBS
+from ipctune.report.commit import render as render_commit
+from ipctune.report.style import Style
+from ipctune.report.tune import render, render_plan, render_trial, render_why
+from ipctune.tune.evidence import Evidence
+from ipctune.tune.loop import Declined, tune
+from ipctune.tune.measure import pair_seconds
+from ipctune.tune.model import Goal, Settings, Trial, TuneResult
+from ipctune.tune.plan import Plan
+from ipctune.tune.save import save, to_json
+from ipctune.tune.trials import LEAST_PAIRS
+
+__all__ = ["run_tune"]
+
+
+class _Screen(Progress):
+    """Shows a run as it goes, and asks once."""
+
+    def __init__(self, journal: Journal, *, yes: bool, dry_run: bool, quiet: bool, make_last: bool) -> None:
+        super().__init__()
+        self._journal, self._yes, self._dry_run, self._quiet = journal, yes, dry_run, quiet
+        self._make_last = make_last
+        self._style = Style.auto(sys.stderr if quiet else sys.stdout)
+
+    def say(self, text: str) -> None:
+        """A part of the screen; with --json it goes to standard error. A screen that is gone stops nothing."""
+        self.close()
+        with suppress(OSError):
+            print(text, file=sys.stderr if self._quiet else sys.stdout, flush=True)
+
+    def found(self, evidence: Evidence) -> None:
+        self.say(render_why(evidence, self._style))
+
+    def consent(self, plan: Plan, seconds: float) -> bool:
+        state = self._journal.state.path
+        places = (str(state), *(self._lasting(plan) if self._make_last else ()))
+        self.say("\n" + render_plan(plan, seconds, str(state / UNDO), places, self._style))
+        if self._dry_run:
+            return False
+        if not plan.writes or self._yes or not sys.stdin.isatty():
+            return True
+        return click.confirm("   Start? Nothing lasts unless you commit.", default=True, err=self._quiet)
+
+    def _lasting(self, plan: Plan) -> tuple[str, ...]:
+        """The files that --commit may write for what is tried here."""
+        kept = {c.knob.id: c.value for c in plan.candidates if c.knob.kind is not Kind.OPTION}
+        return tuple(f"{path} (--commit)" for path in plan_files(kept, systemd=systemd()).files)
+
+    def tried(self, trial: Trial) -> None:
+        self.say(render_trial(trial, self._style))
+
+    def stage(self, name: str, seconds: float) -> None:
+        if name in ("trials", "limits"):
+            self.say("\n" + self._style.bold("3  TRIED") + self._style.dim("    Ctrl-C: revert, keep the results"))
+        super().stage(name, seconds)
+
+
+def run_tune(options: dict[str, Any], *, make_last: bool, yes: bool, dry_run: bool, wait: bool, as_json: bool) -> int:
+    """Run, save, show; the exit code."""
+    settings = _settings(options)
+    journal = open_journal()
+    assert journal is not None
+    screen = _Screen(journal, yes=yes, dry_run=dry_run, quiet=as_json, make_last=make_last)
+    with screen, ended_by_signals():
+        with exclusive(journal, wait=wait, look_only=dry_run) as recovered:
+            host = read_host(quick=True)
+            screen.say(_headline(host))
+            try:
+                result = tune(host, settings, journal, screen, recovered)
+            except Declined as declined:
+                _planned(declined.result, as_json=as_json)
+                return Exit.DONE
+            save(journal.state, result)
+            _note(journal, result)
+        with suppress(OSError):
+            _show(result, as_json=as_json, details=dry_run)
+        if make_last and result.kept:
+            shown = preview(journal)
+            screen.say(render_commit(shown))
+            commit(journal, shown)
+            screen.say("Committed. `ipctune status` shows it, `ipctune revert` undoes it.")
+    return Exit.INTERRUPTED if result.interrupted else Exit.DONE
+
+
+def _note(journal: Journal, result: TuneResult) -> None:
+    goal = result.settings.goal.value
+    journal.note("tuned", run=result.run, kept=result.kept, goal=goal, interrupted=result.interrupted)
+
+
+def _planned(result: TuneResult, *, as_json: bool) -> None:
+    """What a dry run, or a no to the plan, leaves to say: why the rest would not be tried."""
+    if as_json:
+        print(to_json(result))
+        return
+    for left in result.not_tried:
+        print(f"     {left.knob}: {left.why}")
+
+
+def _show(result: TuneResult, *, as_json: bool, details: bool) -> None:
+    if as_json:
+        print(to_json(result))
+        return
+    print("\n" + render(result, Style.auto(sys.stdout), details=details), flush=True)
+
+
+def _headline(host: Host) -> str:
+    memory = f"{host.memory.total / 1e9:.1f} GB" if host.memory.total else "memory unknown"
+    where = host.hypervisor.name or "hypervisor unknown"
+    return (
+        f"{host.hostname}   {where}, {host.os.name} ({host.kernel.release})   {len(host.cpus.online)} vCPU   {memory}\n"
+    )
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    named = (*options["only"], *options["without"])
+    unknown = [name for name in named if name not in KNOBS]
+    if unknown:
+        raise WrongUse(f"there is no knob {unknown[0]}", hint=f"one of {', '.join(KNOBS)}")
+    least = 2 * LEAST_PAIRS * pair_seconds(2, options["block"], options["rest"])
+    if not least <= options["seconds"] <= 86400:
+        raise WrongUse(f"--time takes {math.ceil(least)}s to 24h: a verdict needs {LEAST_PAIRS} pairs in half of it")
+    known = [m.name for m in mechanisms()]
+    if options["mechanism"] not in known:
+        raise WrongUse(f"there is no mechanism {options['mechanism']}", hint=f"one of {', '.join(known)}")
+    spec = Spec(
+        mechanism=options["mechanism"],
+        pattern=options["pattern"],
+        size=options["size"],
+        capacity=options["capacity"] or 0,
+    )
+    seed = options["seed"] if options["seed"] is not None else random.SystemRandom().randrange(2**31)
+    same = ("seconds", "rate", "max_cpu", "max_idle_cpu", "hold", "pairs", "block", "rest")
+    return Settings(
+        goal=Goal(options["goal"]),
+        spec=spec,
+        seed=seed,
+        only=tuple(options["only"]),
+        without=tuple(options["without"]),
+        **{name: options[name] for name in same},
+    )

@@ -1,0 +1,163 @@
+"""Who else sets the same thing at boot, and whether our file would lose against theirs.
+
+sysctl.d(5): files of all folders in one order by name, the last line of a key wins, and a line with a pattern counts
+only for keys that no line names. /etc/sysctl.conf counts as last: procps reads it so. tmpfiles.d(5): of two lines
+for one path the first wins and the other is dropped, while a pattern is a line of its own: a later one writes after
+ours (tried with systemd 252). tuned applies its profile after both.
+"""
+
+import fnmatch
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipctune.journal import tuned
+from ipctune.journal.lasting import SYSCTL, TMPFILES, Plan
+from ipctune.knobs.model import normal
+
+__all__ = ["Conflict", "conflicts"]
+
+_FOLDERS = ("etc", "run", "usr/local/lib", "usr/lib", "lib")
+_EXCLUDED = "nothing (a key behind a lone minus is left alone)"
+_PATTERN = frozenset("*?[")
+_DROPS_OURS = frozenset("wxXrR")  # an earlier line of these types for the same path, and ours is a duplicate
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A line of someone else's that would win over ours at boot."""
+
+    key: str
+    ours: str
+    theirs: str
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line} sets {self.key} to {self.theirs}, against our {self.ours}"
+
+
+def conflicts(plan: Plan, root: Path = Path("/")) -> list[Conflict]:
+    """Every line that would undo the plan at boot. A line with our own value is no conflict."""
+    wanted = {key: value for key, value, _ in _sysctls(plan.files.get(SYSCTL, ""))}
+    writes = {path: value for _, path, value, _ in _tmpfiles(plan.files.get(TMPFILES, ""))}
+    found = [
+        *_sysctl_conflicts(wanted, root),
+        *_tmpfiles_conflicts(writes, root),
+        *_tuned_conflicts(wanted | writes, root),
+    ]
+    return list(dict.fromkeys(c for c in found if normal(c.theirs) != normal(c.ours)))
+
+
+def _sysctl_conflicts(wanted: Mapping[str, str], root: Path) -> Iterator[Conflict]:
+    ours, own = Path(SYSCTL).name, root / "etc/sysctl.conf"
+    later = [path for name, path in sorted(_by_name(root, "sysctl.d").items()) if name > ours]
+    yield from _last_lines(wanted, later, root)
+    yield from _last_lines(wanted, [own], root)
+
+
+def _last_lines(wanted: Mapping[str, str], files: list[Path], root: Path) -> Iterator[Conflict]:
+    """The last line of each key: the ones before it are overridden themselves."""
+    last: dict[str, Conflict] = {}
+    for path in files:
+        for key, value, number in _sysctls(_text(path)):
+            if key in wanted:
+                last[key] = Conflict(key, wanted[key], value, _shown(path, root), number)
+    yield from last.values()
+
+
+def _tmpfiles_conflicts(writes: Mapping[str, str], root: Path) -> Iterator[Conflict]:
+    ours = Path(TMPFILES).name
+    taken: set[str] = set()
+    for name, path in sorted(_by_name(root, "tmpfiles.d").items()):
+        for kind, target, value, number in _tmpfiles(_text(path)):
+            for mine in _hit(target, writes, earlier=name < ours) - taken:
+                if name < ours:
+                    taken.add(mine)
+                    yield Conflict(
+                        mine, writes[mine], value or f"what a line of type {kind} does", _shown(path, root), number
+                    )
+                elif kind == "w":
+                    yield Conflict(mine, writes[mine], value, _shown(path, root), number)
+
+
+def _hit(target: str, writes: Mapping[str, str], *, earlier: bool) -> set[str]:
+    """Which of our paths the line wins: the same path if it comes first, a pattern if it comes later."""
+    if _PATTERN & set(target):
+        return set() if earlier else {mine for mine in writes if fnmatch.fnmatchcase(mine, target)}
+    return {target} & writes.keys() if earlier else set()
+
+
+def _tuned_conflicts(ours: Mapping[str, str], root: Path) -> Iterator[Conflict]:
+    for theirs in tuned.settings(root):
+        for key, value in ours.items():
+            if theirs.matches(key) and tuned.would_change(theirs.value, value):
+                file = f"{_shown(theirs.file, root)} (tuned, active)"
+                yield Conflict(key, value, theirs.value, file, theirs.line)
+
+
+def _by_name(root: Path, kind: str) -> dict[str, Path]:
+    """The files of all folders by name, ours left out; one in /etc hides one of the same name elsewhere."""
+    found: dict[str, Path] = {}
+    for folder in _FOLDERS:
+        for path in sorted((root / folder / kind).glob("*.conf")):
+            found.setdefault(path.name, path)
+    found.pop(Path(SYSCTL).name if kind == "sysctl.d" else Path(TMPFILES).name, None)
+    return found
+
+
+def _sysctls(text: str) -> Iterator[tuple[str, str, int]]:
+    """Key (with dots), value and line number; a pattern counts only for keys that no line names."""
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.strip()
+        key, sign, value = line.removeprefix("-").partition("=")
+        if line.startswith(("#", ";")) or _PATTERN & set(key):
+            continue
+        if sign:
+            yield _dotted(key.strip()), value.strip(), number
+        elif line.startswith("-"):
+            yield _dotted(key.strip()), _EXCLUDED, number
+
+
+def _dotted(key: str) -> str:
+    """As systemd reads it: whichever of slash and dot comes first separates, the other belongs to a name."""
+    first = next((sign for sign in key.lstrip("/") if sign in "./"), ".")
+    return key if first == "." else key.lstrip("/").translate(str.maketrans("./", "/."))
+
+
+def _tmpfiles(text: str) -> Iterator[tuple[str, str, str, int]]:
+    """Type (one letter), path, argument and line number of the lines that write, or that take a path."""
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.strip()
+        fields = line.split(maxsplit=6)
+        if len(fields) < 2 or line.startswith("#") or fields[0][0] not in _DROPS_OURS:
+            continue
+        kind, argument = fields[0][0], fields[6] if len(fields) == 7 else ""
+        if kind != "w" or argument:  # systemd drops a write of nothing
+            yield kind, _plain_path(fields[1]), argument, number
+
+
+def _plain_path(text: str) -> str:
+    """Without quotes and doubled slashes."""
+    try:
+        plain = "".join(shlex.split(text))
+    except ValueError:
+        plain = text
+    return "/" + "/".join(part for part in plain.split("/") if part not in ("", "."))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _shown(path: Path, root: Path) -> str:
+    """The file as a user would name it: the one that a link leads to, if that lies below the root."""
+    real = path.resolve()
+    try:
+        return "/" + str(real.relative_to(root.resolve()))
+    except ValueError:
+        return "/" + str(path.relative_to(root))

@@ -1,0 +1,143 @@
+"""One knob's change while it is tried: record, write, verify, take back, keep."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from types import TracebackType
+
+from ipctune.errors import NotPossible
+from ipctune.journal.entry import Entry
+from ipctune.journal.restore import Result, restore
+from ipctune.journal.store import Journal
+from ipctune.knobs.model import Knob, Part, Value, normal
+
+__all__ = ["Change", "Interference"]
+
+
+class Interference(NotPossible):
+    """Someone else changed the setting while we tried it: their value is left alone."""
+
+
+class Change:
+    """A context in which a knob's values can be set and taken back; leaving it restores, unless one was kept.
+
+    The original and every value to be tried are on the disk before the first write. Leases end with the
+    context, and by themselves when we die.
+    """
+
+    def __init__(self, journal: Journal, knob: Knob, values: Sequence[Value]) -> None:
+        self.knob = knob
+        self.values = list(values)
+        self._journal = journal
+        self._entry: Entry | None = None
+        self._parts: dict[str, Part] = {}
+        self._lease: ExitStack | None = None
+        self._pids: tuple[int, ...] = ()
+        self._first = 0
+        self._kept = False
+        self.rounded: dict[str, str] = {}
+
+    def __enter__(self) -> "Change":
+        everything = self.knob.parts()
+        touched = dict.fromkeys(name for value in self.values for name in value if name in everything)
+        self._parts = {name: everything[name] for name in touched}
+        original = {name: self._read(name) for name in touched}
+        if original:
+            self._entry = self._journal.open(self.knob.id, original, [self._written(v) for v in self.values])
+            self._first = len(self._entry.values) - len(self.values)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._kept:
+            self._end_lease()
+            return
+        self.unset()
+        if self._entry is not None:
+            done = restore(self._entry)
+            if any(part.result is Result.FAILED for part in done):
+                failed = next(part for part in done if part.result is Result.FAILED)
+                raise NotPossible(
+                    f"{failed.where} could not be put back to {failed.original}: {failed.why}", hint="ipctune revert"
+                )
+            self._journal.close(self._entry, "taken back")
+            self._entry = None
+
+    def set(self, index: int) -> None:
+        """Put the value in force and read it back.
+
+        Raises NotPossible where the kernel refuses it, Interference where the present text is neither the
+        original nor ours.
+        """
+        value = self.values[index]
+        for name, text in self._written(value).items():
+            self._check_ours(name)
+            self._parts[name].write(text)
+        self._record(index)
+        if self.knob.lease is not None and self._lease is None:
+            with ExitStack() as stack:
+                held = stack.enter_context(self.knob.lease(value))
+                self._pids = tuple(held) if isinstance(held, list) else ()
+                self._lease = stack.pop_all()
+
+    def unset(self) -> None:
+        """Take the value back: the lease ends, the originals are written."""
+        self._end_lease()
+        if self._entry is None:
+            return
+        for name, part in reversed(self._parts.items()):
+            if self._check_ours(name) != self._entry.original[name]:
+                part.write(self._entry.original[name])
+
+    def keep(self, index: int) -> None:
+        """Leave this value in force (a lease passes to the watchdog, which must hold it before we let go)."""
+        self.set(index)
+        if self._entry is not None:
+            self._entry = self._journal.keep(self._entry, self._first + index)
+        self._kept = True
+
+    def _written(self, value: Value) -> dict[str, str]:
+        return {name: text for name, text in value.items() if name in self._parts}
+
+    def _read(self, name: str) -> str:
+        text = self._parts[name].read()
+        if text is None:
+            raise NotPossible(
+                f"{self._parts[name].where} can't be read", hint="root may be needed, or the kernel lacks it"
+            )
+        return normal(text)
+
+    def _check_ours(self, name: str) -> str:
+        """The present text, if it is the original or one of ours."""
+        assert self._entry is not None
+        now, ours = self._read(name), self._entry.ours(name)
+        if now != self._entry.original[name] and ours is not None and now not in ours:
+            raise Interference(
+                f"someone else set {self._parts[name].where} to {now} while it was tried",
+                hint="their value is left alone; look for another tuner (tuned, a cloud agent), then try again",
+            )
+        return now
+
+    def _record(self, index: int) -> None:
+        """Read back what was written; the first time, write down what the kernel made of it."""
+        if self._entry is None:
+            return
+        shown = {name: self._read(name) for name in self._written(self.values[index])}
+        wanted = self._written(self.values[index])
+        self.rounded |= {name: text for name, text in shown.items() if text != normal(wanted[name])}
+        if self._entry.readbacks[self._first + index] is None:
+            unchanged = [n for n in shown if shown[n] == self._entry.original[n] and normal(wanted[n]) != shown[n]]
+            self._entry = self._journal.read_back(self._entry, self._first + index, shown)
+            if unchanged:
+                name = unchanged[0]
+                raise NotPossible(f"{self._parts[name].where} accepted {wanted[name]} and still reads {shown[name]}")
+
+    def pids(self) -> tuple[int, ...]:
+        """Processes of ours that the lease runs (pollers)."""
+        return self._pids
+
+    def _end_lease(self) -> None:
+        lease, self._lease = self._lease, None
+        self._pids = ()
+        if lease is not None:
+            lease.close()

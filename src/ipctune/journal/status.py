@@ -1,0 +1,167 @@
+"""What is set now, as a value: looked at, never changed."""
+
+from dataclasses import dataclass
+
+from ipctune.errors import IpctuneError
+from ipctune.host.polltime import poll_us
+from ipctune.journal import launch
+from ipctune.journal.entry import Entry, Phase
+from ipctune.journal.lasting import plan_files
+from ipctune.journal.machine import alive, boot_id
+from ipctune.journal.restore import is_history, present
+from ipctune.journal.session import leftovers
+from ipctune.journal.store import UNDO, Active, Journal
+from ipctune.journal.watchdog import boottime
+from ipctune.knobs.model import normal
+from ipctune.knobs.registry import KNOBS
+
+__all__ = ["SettingStatus", "Status", "read_status"]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingStatus:
+    """One part of a knob: what it was, what we set, what it reads now, and since when (s since the epoch)."""
+
+    knob: str
+    title: str
+    part: str
+    was: str
+    wanted: str
+    now: str | None
+    since: float
+    phase: str
+    state: str  # in force | changed by someone else | the original | left behind | of an earlier boot
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything that `ipctune status` knows. `polling_vcpus` is the price over the last minute or two."""
+
+    state: str  # nothing | trying | active | committed
+    folder: str
+    undo: str
+    run: str
+    until: float | None
+    seconds_left: float | None
+    tuner: int | None
+    settings: tuple[SettingStatus, ...]
+    left_behind: int
+    watchdog_pid: int | None
+    watchdog_bytes: int | None
+    watchdog_unit: bool
+    polling_vcpus: float | None
+    problems: tuple[str, ...]
+    not_lasting: tuple[str, ...] = ()
+
+
+def read_status(journal: Journal | None) -> Status:
+    """Look at the journal and at the machine. None: there is no state folder, so nothing is set."""
+    if journal is None:
+        return Status("nothing", "", "", "", None, None, None, (), 0, None, None, False, None, ())
+    entries, damaged = journal.sound_entries()
+    problems = [error.what for error in damaged]
+    try:
+        active, behind = journal.active(), leftovers(journal)
+    except IpctuneError as error:
+        problems.append(error.what)
+        active, behind = None, entries
+    running = launch.status(journal.state)
+    if _unguarded(entries, active, running):
+        problems.append("its watchdog was killed, so nobody takes it back: `ipctune keep` starts another one")
+    left = None
+    if active is not None and active.deadline is not None and active.boot_id == boot_id():
+        left = max(0.0, active.deadline - boottime())
+    return Status(
+        state=_word(entries, active, behind),
+        folder=str(journal.state.path),
+        undo=str(journal.state.path / UNDO),
+        run=active.run if active else "",
+        until=active.until if active else None,
+        seconds_left=left,
+        tuner=active.tuner if active and alive(active.tuner, active.tuner_start) else None,
+        settings=(*(s for e in entries for s in _settings(e, e in behind)), *_leases(active, running)),
+        left_behind=len(behind),
+        watchdog_pid=running.pid if running else None,
+        watchdog_bytes=running.resident_bytes() if running else None,
+        watchdog_unit=launch.systemd(),
+        polling_vcpus=_polling(running),
+        problems=tuple(problems),
+        not_lasting=plan_files(active.kept, systemd=launch.systemd()).missing if active and active.committed else (),
+    )
+
+
+def _word(entries: list[Entry], active: Active | None, behind: list[Entry]) -> str:
+    if active is not None and active.committed and active.deadline is None:
+        return "committed"
+    if active is not None and alive(active.tuner, active.tuner_start):
+        return "trying"
+    if active is not None and active.kept and not active.tuner and not behind and active.boot_id == boot_id():
+        return "active"
+    return "left behind" if entries else "nothing"
+
+
+def _unguarded(entries: list[Entry], active: Active | None, running: launch.Watchdog | None) -> bool:
+    """Whether a deadline was set, and what was to keep it is gone (PID 1 keeps it where systemd runs)."""
+    waits = active is not None and not active.committed and not active.tuner and bool(entries or active.holds)
+    return waits and running is None and not launch.systemd()
+
+
+def _settings(entry: Entry, behind: bool) -> list[SettingStatus]:
+    now = present(entry)
+    value = entry.value()
+    return [
+        SettingStatus(
+            entry.knob,
+            KNOBS[entry.knob].title,
+            part,
+            was,
+            value.get(part, ""),
+            now[part],
+            entry.since,
+            entry.phase.value,
+            _state(entry, part, now[part], behind),
+        )
+        for part, was in entry.original.items()
+    ]
+
+
+def _state(entry: Entry, part: str, now: str | None, behind: bool) -> str:
+    if is_history(entry):
+        return "of an earlier boot"
+    if now is None:
+        return "can't be read"
+    if normal(now) == normal(entry.original[part]):
+        return "the original"
+    ours = entry.ours(part)
+    if ours is not None and normal(now) not in ours:
+        return "changed by someone else"
+    return "left behind" if behind else "in force"
+
+
+def _leases(active: Active | None, running: launch.Watchdog | None) -> list[SettingStatus]:
+    """Kept leases: the watchdog (or a unit) holds them, so they have no entry."""
+    if active is None:
+        return []
+    found = []
+    for knob, value in active.kept.items():
+        if KNOBS[knob].lease is None:
+            continue
+        held = (running is not None and knob in running.holds) or (active.committed and launch.unit_active())
+        phase = Phase.COMMITTED if active.committed else Phase.KEPT
+        for part, text in value.items():
+            state = "in force" if held else "not held any more"
+            now = text if held else "none"
+            found.append(
+                SettingStatus(knob, KNOBS[knob].title, part, "none", text, now, active.since, phase.value, state)
+            )
+    return found
+
+
+def _polling(running: launch.Watchdog | None) -> float | None:
+    """Polling over the last minute or two, from the watchdog's sample and a look now."""
+    now = poll_us()
+    if running is None or not running.polled or now is None:
+        return None
+    when, polled = running.polled[0]
+    took = boottime() - when
+    return (now - polled) * 1e-6 / took if took > 1 else None

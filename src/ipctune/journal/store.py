@@ -1,0 +1,218 @@
+"""The journal in the state folder: entries that are open, the log of what was, `undo.sh`, and the deadline."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from ipctune.errors import IpctuneError, NotPossible
+from ipctune.host.state import State, open_state
+from ipctune.journal.entry import Entry, Phase, checksum, parse, serialise
+from ipctune.journal.machine import boot_id, namespaces, start_time
+from ipctune.journal.restore import Restored, Result, restore
+from ipctune.journal.script import undo_script
+from ipctune.knobs.model import Value, normal
+from ipctune.knobs.registry import KNOBS
+
+__all__ = ["ACTIVE", "UNDO", "Active", "Hold", "Journal", "open_journal"]
+
+ACTIVE, UNDO, LOG = "active.json", "undo.sh", "log.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A lease that the watchdog holds for us: a knob and its value."""
+
+    knob: str
+    value: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """What the watchdog has to know: who tunes, what to hold, and until when.
+
+    `deadline` is in seconds of CLOCK_BOOTTIME (it goes on over suspend), `until` the same for people.
+    While `tuner` lives, the deadline does not count. `kept` is what stays: knob ids and values, `since` a time (s).
+    """
+
+    tuner: int = 0
+    tuner_start: int = 0
+    holds: tuple[Hold, ...] = ()
+    deadline: float | None = None
+    until: float | None = None
+    boot_id: str = ""
+    committed: bool = False
+    since: float = 0.0
+    run: str = ""
+    kept: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Reads and writes the state folder. One process writes at a time: see `journal.lock`."""
+
+    state: State
+
+    def entries(self) -> list[Entry]:
+        """All open entries. Raises NotPossible where one can't be trusted."""
+        return [entry for name in self.state.names("journal") if (entry := self._entry(name)) is not None]
+
+    def sound_entries(self) -> tuple[list[Entry], list[IpctuneError]]:
+        """The entries that can be read, and an error for each that can't: one bad file must not hide the others."""
+        good: list[Entry] = []
+        bad: list[IpctuneError] = []
+        for name in self.state.names("journal"):
+            try:
+                entry = self._entry(name)
+            except IpctuneError as error:
+                bad.append(error)
+            else:
+                good += [] if entry is None else [entry]
+        return good, bad
+
+    def _entry(self, name: str) -> Entry | None:
+        """None where it was closed while we looked: whoever only looks holds no lock."""
+        data = self.state.read(name)
+        return None if data is None else parse(data, name)
+
+    def open(self, knob: str, original: Value, values: list[Value]) -> Entry:
+        """Record, durably, what the knob is and every value to be tried, before its first write.
+
+        An entry that is open already keeps its original: `revert` goes back to the first.
+        """
+        import os
+
+        earlier = next((e for e in self.entries() if e.knob == knob), None)
+        merged = {**dict(original), **(earlier.original if earlier else {})}
+        old = earlier.values if earlier else ()
+        old_reads = earlier.readbacks if earlier else ()
+        entry = Entry(
+            knob=knob,
+            original={name: normal(text) for name, text in merged.items()},
+            values=(*old, *(dict(v) for v in values)),
+            readbacks=(*old_reads, *(None for _ in values)),
+            phase=Phase.TRYING if earlier is None else earlier.phase,
+            boot_id=boot_id(),
+            namespaces=namespaces(),
+            pid=os.getpid(),
+            start=start_time(os.getpid()) or 0,
+            since=time.time(),
+            kept=earlier.kept if earlier else None,
+        )
+        return self.put(entry)
+
+    def put(self, entry: Entry) -> Entry:
+        """Write the entry, and then `undo.sh` with it, to the disk."""
+        self.state.write(f"journal/{entry.knob}.json", serialise(entry))
+        self.refresh_script()
+        return entry
+
+    def read_back(self, entry: Entry, index: int, shown: Value) -> Entry:
+        """Record what the kernel made of a value: from now on other texts than these are someone else's.
+
+        `undo.sh` learns it first: killed in between, it would else overwrite what the entry knows to be foreign.
+        """
+        entry = entry.with_readback(index, shown)
+        self.refresh_script(instead=entry)
+        self.state.write(f"journal/{entry.knob}.json", serialise(entry))
+        return entry
+
+    def keep(self, entry: Entry, index: int) -> Entry:
+        """The value stays until the deadline."""
+        self.note("kept", knob=entry.knob, value=entry.values[index], original=entry.original)
+        return self.put(replace(entry, phase=Phase.KEPT, kept=index))
+
+    def close(self, entry: Entry, event: str, **facts: Any) -> None:
+        """The entry's business is done: into the log, and out of the journal."""
+        self.note(event, knob=entry.knob, original=entry.original, **facts)
+        self.refresh_script(without=entry.knob)
+        self.state.remove(f"journal/{entry.knob}.json")
+
+    def restore_all(self, event: str) -> list[Restored]:
+        """Restore every entry that can be read, close those that are done, and log it.
+
+        Raises NotPossible where that can't be written down (a full disk): everything is restored by then.
+        """
+        entries, _ = self.sound_entries()
+        done = [(entry, restore(entry)) for entry in reversed(entries)]
+        unwritten: list[IpctuneError] = []
+        for entry, parts in done:
+            if all(part.done for part in parts):
+                left = [asdict(p) for p in parts if p.result is Result.CHANGED]
+                unwritten += self._closed(entry, event, {"left_alone": left} if left else {})
+        if unwritten:
+            raise NotPossible(f"restored, but not written down: {unwritten[0].what}", hint=unwritten[0].hint)
+        return [part for _, parts in done for part in parts]
+
+    def _closed(self, entry: Entry, event: str, facts: dict[str, Any]) -> list[IpctuneError]:
+        try:
+            self.close(entry, event, **facts)
+        except IpctuneError as error:
+            return [error]
+        return []
+
+    def active(self) -> Active | None:
+        """What the watchdog was told, or None. Raises NotPossible where the file is damaged."""
+        data = self.state.read(ACTIVE)
+        if data is None:
+            return None
+        try:
+            fields = json.loads(data)
+            if fields.pop("crc32") != checksum(fields):
+                raise ValueError("its checksum does not fit")
+            holds = tuple(Hold(h["knob"], dict(h["value"])) for h in fields.pop("holds"))
+            active = Active(holds=holds, **fields)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise NotPossible(f"{self.state.path / ACTIVE} can't be read: {error}", hint="ipctune revert") from error
+        if any(hold.knob not in KNOBS or KNOBS[hold.knob].lease is None for hold in active.holds):
+            raise NotPossible(f"{self.state.path / ACTIVE} names a lease that we don't have", hint="ipctune revert")
+        return active
+
+    def set_active(self, active: Active | None) -> None:
+        """Tell the watchdog (it rereads the file when it is signalled), or that nothing is active any more."""
+        if active is None:
+            self.state.remove(ACTIVE)
+        else:
+            fields = json.loads(json.dumps(asdict(active)))
+            self.state.write(ACTIVE, (json.dumps({**fields, "crc32": checksum(fields)}) + "\n").encode())
+
+    def note(self, event: str, **facts: Any) -> None:
+        """A line for `ipctune log`."""
+        line = {"time": time.time(), "event": event, "boot_id": boot_id(), **facts}
+        self.state.append(LOG, json.dumps(line).encode())
+
+    def log(self) -> list[dict[str, Any]]:
+        """All lines of the log, oldest first; torn ones are left out."""
+        lines = []
+        for raw in (self.state.read(LOG) or b"").splitlines():
+            try:
+                line = json.loads(raw)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(line, dict) and isinstance(line.get("time"), int | float) and "event" in line:
+                lines.append(line)
+        return lines
+
+    def refresh_script(self, *, instead: Entry | None = None, without: str = "") -> None:
+        """Write `undo.sh` anew from the entries; nothing to undo: an empty script that says so by doing nothing.
+
+        `instead` takes the place of that knob's entry, and `without` leaves one out: what they are about to be.
+        """
+        entries, bad = self.sound_entries()
+        if bad:
+            return  # the script as it is may know what a damaged entry no longer tells
+        entries = [instead if instead and e.knob == instead.knob else e for e in entries if e.knob != without]
+        self.state.write(UNDO, undo_script(entries, boot_id(), committed=self._committed()).encode(), mode=0o700)
+
+    def _committed(self) -> bool:
+        try:
+            active = self.active()
+        except NotPossible:
+            return True  # damaged orders: removing files that are not there does no harm
+        return active is not None and active.committed
+
+
+def open_journal(*, create: bool = True) -> Journal | None:
+    """The journal of whoever runs us; None where there is no state folder and none is to be made."""
+    state = open_state(create=create)
+    return None if state is None else Journal(state)

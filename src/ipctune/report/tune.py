@@ -1,0 +1,218 @@
+"""The screens of `tune`: why, plan, what was tried, the result. Pure functions from values to text."""
+
+from collections.abc import Sequence
+from time import localtime, strftime
+
+from ipctune.report.figures import figures, folded
+from ipctune.report.style import Style
+from ipctune.report.words import duration, effect, load_name, micro, percent, value
+from ipctune.report.words import share as percentage
+from ipctune.tune.evidence import Evidence
+from ipctune.tune.goals import judge
+from ipctune.tune.model import Goal, NotTried, Outcome, Trial, TuneResult
+from ipctune.tune.plan import Candidate, Plan
+
+__all__ = ["render", "render_plan", "render_trial", "render_why"]
+
+_BAR = 26
+
+
+def render_why(found: Evidence, style: Style) -> str:
+    """The bottleneck with its evidence: a bar for each cause that was looked at."""
+    head = f"{micro(found.p50_ns)} round trip across two vCPUs (64-byte pipe)" if found.p50_ns else ""
+    lines = [_title("1  WHY", head, style)]
+    for cause in found.bottlenecks:
+        lines.append(f"   {cause.title:<26}{_bar(cause.share)} {_share(cause.share, cause.low, cause.high)}")
+        lines += [style.dim(line) for text in cause.evidence for line in folded(text)]
+    named = next((b.title for b in found.bottlenecks if b.cause == found.bottleneck), "")
+    lines.append(
+        f"   -> {style.bold(f'The bottleneck: {named}.') if named else 'No bottleneck that this tool knows of.'}"
+    )
+    return "\n".join(lines)
+
+
+def _bar(share: float | None) -> str:
+    full = round(_BAR * min(1.0, max(0.0, share or 0.0)))
+    return "█" * full + "░" * (_BAR - full)
+
+
+def _share(share: float | None, low: float | None, high: float | None) -> str:
+    if share is None:
+        return "unknown"
+    if low is None or high is None:
+        return percentage(share)
+    return f"{percentage(share)} ({max(0.0, low) * 100:.0f} … {max(0.0, high) * 100:.0f})"
+
+
+def render_plan(plan: Plan, seconds: float, undo: str, places: Sequence[str], style: Style) -> str:
+    """What is going to be set, how it comes back, and every path that may be written."""
+    lines = [_title("2  PLAN", f"about {duration(seconds)}", style)]
+    lines.append(style.dim(f"   {'try':<34}{'now -> tried':<16}{'scope':<10}comes back"))
+    for c in plan.candidates:
+        arrow = f"{c.describe_now()} -> {c.knob.describe(c.value)}"
+        lines.append(f"   {_clip(_name(c), 33):<34}{_clip(arrow, 15):<16}{_clip(c.knob.scope, 9):<10}{c.knob.undo}")
+    if plan.not_tried:
+        lines.append(f"   Not tried: {len(plan.not_tried)} other settings (--dry-run lists them and why).")
+    lines.append("   Writes nothing but:")
+    lines += [f"     {path}" for path in (*plan.writes, *places)]
+    if plan.writes:
+        lines.append(f"   Undo without ipctune: sh {undo}")
+    return "\n".join(lines)
+
+
+def _name(candidate: Candidate) -> str:
+    return candidate.knob.title + (" (short look)" if candidate.reference else "")
+
+
+def render_trial(trial: Trial, style: Style) -> str:
+    """One line or two when a trial ends."""
+    head = f"   {_clip(trial.title + ' ' + value(trial.value), 44):<45}{_outcome(trial.outcome, style)}"
+    return "\n".join([head, *map(_indent, figures(trial.loads)), *map(style.dim, folded(trial.why))])
+
+
+def _outcome(outcome: Outcome, style: Style) -> str:
+    paint = {Outcome.KEPT: style.green, Outcome.REJECTED: style.yellow, Outcome.REFUSED: style.red}
+    text = outcome.value.upper() if outcome is Outcome.KEPT else outcome.value
+    return paint.get(outcome, style.dim)(text)
+
+
+def render(result: TuneResult, style: Style, *, details: bool = False) -> str:
+    """The result. Where nothing is kept it leads with what there is, never with a bare no."""
+    lines = [_title("4  RESULT", _subtitle(result), style)]
+    lines += _kept(result, style) if result.kept else _nothing(result, style)
+    for a in result.advice:
+        lines += folded(f"Note: {a.text}" + (f" ({a.figure})" if a.figure else ""), "   ")
+    lines += _advice_trials(result.trials)
+    lines += _spoiled(result.trials)
+    lines += _no_time(result.not_tried)
+    if details:
+        lines += ["", style.dim("   not tried:"), *(f"     {n.knob}: {n.why}" for n in result.not_tried)]
+    if result.recovered:
+        lines += ["   Restored first, left by an earlier run: " + ", ".join(result.recovered)]
+    return "\n".join(lines)
+
+
+def _subtitle(result: TuneResult) -> str:
+    if result.interrupted:
+        return "interrupted: everything is back, this is what was measured"
+    return "the kept set against the start" if result.kept else f"goal {result.settings.goal}: nothing is set"
+
+
+def _kept(result: TuneResult, style: Style) -> list[str]:
+    lines = []
+    for knob, now in result.kept.items():
+        trial = next(t for t in result.trials if t.knob == knob and t.value == now)
+        lines.append(f"   {style.green(trial.title)}: {value(trial.was)} -> {style.bold(value(now))}")
+        if trial.idle_vcpus is not None:
+            lines.append(f"     idle price {trial.idle_vcpus:.2f} vCPU polling (the guest counts it as idle)")
+        elif not trial.loads:
+            lines.append(f"     {trial.why}")
+    if result.proof is not None:
+        lines += [f"     {line}" for line in figures(result.proof.loads)]
+        drift = "" if result.proof.drift is None else f"; the baseline drifted by {percent(result.proof.drift)}"
+        lines.append(style.dim(f"     {result.proof.pairs} pairs measured after the decision{drift}"))
+    if result.until is not None:
+        until = strftime("%H:%M:%S", localtime(result.until))
+        lines += [
+            "",
+            f"   {style.bold(f'ACTIVE UNTIL {until}')} ({duration(result.settings.hold)}), then everything goes back.",
+            "   ipctune commit            make it last (the files are shown first)",
+            "   ipctune keep --for 24h    try it over a day's peak",
+            f"   ipctune revert            back now        ipctune why {next(iter(result.kept))}    the evidence",
+        ]
+    return lines
+
+
+def _nothing(result: TuneResult, style: Style) -> list[str]:
+    if result.interrupted:
+        return [line for t in result.trials for line in render_trial(t, style).splitlines()] or ["   nothing yet"]
+    if result.proof is not None and not result.proof.held:
+        return [
+            f"   The proof did not hold: {result.proof.why}. Everything is back.",
+            *map(_indent, figures(result.proof.loads)),
+        ]
+    best = _best(result.trials)
+    if best is not None:
+        return [
+            f"   {style.bold(best.title)} {value(best.value)} helps, but `{result.settings.goal}` does not keep it:",
+            *map(_indent, figures(best.loads)),
+            f"     {best.why}",
+            *(
+                f"   What it gains and costs decides: ipctune tune --goal {goal} --only {best.knob}"
+                for goal in _elsewhere(result, best)
+            ),
+        ]
+    undecided = [t for t in result.trials if t.outcome is Outcome.UNDECIDED]
+    if undecided:
+        return ["   Undecided: too noisy for the time. More of it may tell: ipctune tune --time 10m"]
+    if result.refusals:
+        return [f"   {r.message}" for r in result.refusals]
+    advice = [t for t in result.trials if t.outcome is Outcome.ADVICE]
+    if advice:
+        return [f"   {style.bold(_cause(result))}. What helps belongs to the programs, not to the machine:"]
+    refused = [t for t in result.trials if t.outcome is Outcome.REFUSED]
+    if refused or any(n.seconds for n in result.not_tried):
+        head = f"   {style.bold(_cause(result))}; not everything that could help was tried:"
+        return [head, *(f"   {t.title} {value(t.value)}: {t.why}" for t in refused)]
+    if result.bottleneck != "none":
+        return [f"   {style.bold(_cause(result))}, and no setting of this machine changes that."]
+    within = f", shown to within {percentage(result.shown_within)}" if result.shown_within is not None else ""
+    why = "no vCPU has to be woken, no queue is full, nothing waits behind others."
+    return [f"   {style.bold('Nothing to gain here')}{within}: {why}"]
+
+
+def _cause(result: TuneResult) -> str:
+    """The bottleneck with its share, as the start of a sentence."""
+    cause = next((b for b in result.bottlenecks if b.cause == result.bottleneck), None)
+    if cause is None:
+        return "No bottleneck was named" if result.bottleneck == "none" else f"The bottleneck is {result.bottleneck}"
+    return f"{cause.title[:1].upper()}{cause.title[1:]} explains {percentage(cause.share or 0)} of the time"
+
+
+def _best(trials: Sequence[Trial]) -> Trial | None:
+    """The rejected trial with the best p50."""
+    found = [t for t in trials if t.outcome is Outcome.REJECTED and any(x.p50.word == "better" for x in t.loads)]
+    return min(found, key=lambda t: sum(load.p50.effect for load in t.loads), default=None)
+
+
+def _elsewhere(result: TuneResult, trial: Trial) -> list[Goal]:
+    """The first other goal that would keep it, if there is one."""
+    asked = result.settings
+    for goal in Goal:
+        found = judge(
+            goal, trial.loads, idle_vcpus=trial.idle_vcpus, max_cpu=asked.max_cpu, max_idle_cpu=asked.max_idle_cpu
+        )
+        burns = trial.reference and goal is not Goal.LATENCY  # what always polls is for latency alone
+        if goal is not asked.goal and found.keep and not burns:
+            return [goal]
+    return []
+
+
+def _advice_trials(trials: Sequence[Trial]) -> list[str]:
+    found = [t for t in trials if t.outcome is Outcome.ADVICE]
+    lines = []
+    for trial in found:
+        gains = "; ".join(f"{effect(load.p50)} {load_name(load)}" for load in trial.loads)
+        lines += folded(f"{trial.title}: median {gains}. Belongs to the programs: nothing is set.", "   ")
+    return lines
+
+
+def _spoiled(trials: Sequence[Trial]) -> list[str]:
+    spoiled, blocks = sum(t.spoiled for t in trials), sum(t.blocks for t in trials)
+    return [f"   {spoiled} of {blocks} blocks were spoiled by steal or by other programs."] if spoiled else []
+
+
+def _no_time(not_tried: Sequence[NotTried]) -> list[str]:
+    return [f"   {n.knob} {n.why} (needs {duration(n.seconds)} more)" for n in not_tried if n.seconds]
+
+
+def _indent(line: str) -> str:
+    return f"     {line}"
+
+
+def _title(name: str, note: str, style: Style) -> str:
+    return style.bold(f"{name:<12}") + style.dim(note)
+
+
+def _clip(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,1 @@
+"""The loop: find the bottleneck, try what fits, prove it, keep it or take it back."""

@@ -1,0 +1,60 @@
+"""Interleaved blocks: each arm set, the machine rested, then its loads measured one after another."""
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ipctune.bench.core import run
+from ipctune.bench.spec import Spec
+from ipctune.tune.series import Arm, Series
+from ipctune.tune.switch import Switch
+
+__all__ = ["Pairs", "pair_seconds"]
+
+_OVERHEAD = 0.06  # seconds a block: starting the core, its warm-up
+
+
+@dataclass
+class Pairs:
+    """Measures pairs of arms, each over the same loads, and collects them by load.
+
+    The slow load comes first in every arm: after the rest vCPUs are as cold as a client at that rate finds them.
+    """
+
+    specs: Sequence[Spec]
+    switch: Switch
+    block: float
+    rest: float
+    rng: random.Random
+    settle: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.series = [Series() for _ in self.specs]
+
+    def measure(self) -> None:
+        """One pair, its two arms in random order."""
+        for is_b in self.rng.choice(((False, True), (True, False))):
+            self._arm(is_b)
+
+    def count(self) -> int:
+        return min(s.pairs() for s in self.series)
+
+    def _arm(self, is_b: bool) -> None:
+        if is_b:
+            self.switch.on()
+        else:
+            self.switch.off()
+        time.sleep(max(self.rest, self.settle))
+        for spec, series in zip(self.specs, self.series, strict=True):
+            self._block(self.switch.spec(spec, on=is_b), series.b if is_b else series.a)
+
+    def _block(self, spec: Spec, arm: Arm) -> None:
+        before = self.switch.own_cpu_ns()
+        block = run(spec, self.block, self.rng.getrandbits(31))
+        arm.add(block, self.switch.own_cpu_ns() - before)
+
+
+def pair_seconds(loads: int, block: float, rest: float) -> float:
+    """What one pair takes."""
+    return 2 * (rest + loads * (block + _OVERHEAD))

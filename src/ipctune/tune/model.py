@@ -1,0 +1,214 @@
+"""What a run of `tune` finds: frozen values from which every screen and every JSON is made.
+
+Effects are fractions: -0.89 is 89 % less. Times are ns and prices vCPUs or ns a message, unless a name says otherwise.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ipctune.bench.spec import Spec
+
+__all__ = [
+    "Advice",
+    "ArmFigures",
+    "Bottleneck",
+    "Effect",
+    "Goal",
+    "LoadResult",
+    "NotTried",
+    "Outcome",
+    "Proof",
+    "Refusal",
+    "Settings",
+    "Trial",
+    "TuneResult",
+]
+
+
+class Goal(StrEnum):
+    """What a change is kept for; see docs/tune.md."""
+
+    BALANCED = "balanced"
+    LATENCY = "latency"
+    THROUGHPUT = "throughput"
+    CPU = "cpu"
+
+
+class Outcome(StrEnum):
+    """What became of a candidate."""
+
+    KEPT = "kept"
+    REJECTED = "rejected"  # it helps, at a price or harm that the goal does not allow
+    NO_GAIN = "no gain"
+    UNDECIDED = "undecided"
+    REFUSED = "refused"  # the kernel did not take it
+    ADVICE = "advice"  # it belongs to a program: for its owner to set
+    COVERED = "covered"  # it would be kept, but another one does the same better
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user asked for. `seconds` is the whole run; `rate` messages a second for the open loop."""
+
+    goal: Goal = Goal.BALANCED
+    seconds: float = 180.0
+    spec: Spec = field(default_factory=Spec)
+    rate: float = 1000.0
+    max_cpu: float = 0.1
+    max_idle_cpu: float = 0.02
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    hold: float = 600.0
+    seed: int = 1
+    block: float = 0.3
+    rest: float = 0.2
+    pairs: int = 40
+    idle: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One comparison: B against A as a fraction, its interval, and what it could have seen.
+
+    `word` is better, worse, no difference or undecided; `could_have_seen` is the least effect that this many pairs
+    with this scatter would have found four times out of five.
+    """
+
+    word: str
+    effect: float
+    low: float | None
+    high: float | None
+    pairs: int
+    could_have_seen: float | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ArmFigures:
+    """One arm at one load, over all of its blocks. `p99_ns` is None ("unknown") below 10,000 samples."""
+
+    p50_ns: float | None
+    p99_ns: float | None
+    messages_per_second: float
+    cpu_ns_per_message: float
+    price_ns_per_message: float
+    price_vcpus: float
+    polled_vcpus: float
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """A trial at one load: `rate` 0 is as fast as it goes; `placement` is across, same or free.
+
+    `p50_bound` is the upper end of p50's plain 95 % interval, which guards against harm; None is no bound.
+    """
+
+    rate: float
+    placement: str
+    now: ArmFigures
+    tried: ArmFigures
+    p50: Effect
+    product: Effect
+    price: Effect
+    throughput: Effect
+    p50_bound: float | None
+    p99_worse: bool | None
+    extra_vcpus: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One candidate against the present state. `idle_vcpus` is what polls on an idle machine, for winners alone."""
+
+    knob: str
+    title: str
+    value: dict[str, str]
+    was: dict[str, str]
+    outcome: Outcome
+    why: str
+    loads: tuple[LoadResult, ...] = ()
+    idle_vcpus: float | None = None
+    spoiled: int = 0
+    blocks: int = 0
+    rounded: str = ""
+    reference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bottleneck:
+    """A cause, the share of the time that it explains (0 to 1, with its interval), and the evidence in words."""
+
+    cause: str
+    title: str
+    share: float | None
+    low: float | None
+    high: float | None
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A call that this machine refused to the workload: errno, and the limit behind it where known."""
+
+    call: str
+    errno: str
+    limit: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotTried:
+    """A knob that was not tried, and why; `seconds` is what it would take where only time was missing."""
+
+    knob: str
+    why: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Something for the owner to do, with its measured figure where there is one."""
+
+    text: str
+    figure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The kept set as a whole against the start, in blocks that took no part in any decision."""
+
+    loads: tuple[LoadResult, ...]
+    held: bool
+    why: str
+    drift: float | None
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class TuneResult:
+    """Everything a run found. `until` is when what was kept goes back (s since the epoch); None: nothing was kept."""
+
+    version: str
+    run: str
+    started: float
+    finished: float
+    host: str
+    kernel: str
+    cpus: int
+    memory_bytes: int | None
+    settings: Settings
+    baseline_p50_ns: float | None
+    awake_p50_ns: float | None
+    bottlenecks: tuple[Bottleneck, ...]
+    bottleneck: str
+    refusals: tuple[Refusal, ...]
+    trials: tuple[Trial, ...]
+    not_tried: tuple[NotTried, ...]
+    proof: Proof | None
+    kept: dict[str, dict[str, str]]
+    until: float | None
+    advice: tuple[Advice, ...]
+    recovered: tuple[str, ...]
+    interrupted: bool = False
+    shown_within: float | None = None

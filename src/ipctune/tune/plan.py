@@ -1,0 +1,98 @@
+"""What will be tried, in which order, and why the rest will not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ipctune.host.model import Host
+from ipctune.knobs.files import ALLOWED
+from ipctune.knobs.model import Cause, Kind, Knob, Value
+from ipctune.knobs.registry import KNOBS
+from ipctune.tune.evidence import Evidence
+from ipctune.tune.model import Advice, Goal, NotTried, Settings
+
+__all__ = ["Candidate", "Plan", "make_plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One value of one knob. `reference`: the goal could not keep it, so it gets one short look."""
+
+    knob: Knob
+    value: Value
+    now: dict[str, str]
+    reference: bool = False
+
+    def describe_now(self) -> str:
+        return self.knob.describe(self.now) if self.now else "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Candidates in the order of trying, those left out with their reason, advice, and what may be written."""
+
+    candidates: tuple[Candidate, ...]
+    not_tried: tuple[NotTried, ...]
+    advice: tuple[Advice, ...]
+    writes: tuple[str, ...]
+
+
+def make_plan(host: Host, settings: Settings, evidence: Evidence) -> Plan:
+    """Candidates that fit the evidence (or that the user named), those that the goal could keep first."""
+    found: list[Candidate] = []
+    left: list[NotTried] = []
+    for knob in KNOBS.values():
+        why = _left_out(host, knob, settings, evidence)
+        values = () if why else knob.candidates(host, evidence.hints)
+        if not values:
+            left.append(NotTried(knob.id, why or knob.why_not(host)))
+        elif knob.kind is not Kind.ADVICE:
+            found += [_candidate(knob, value, settings) for value in values]
+    found.sort(key=lambda c: (c.reference, c.knob.kind is Kind.OPTION))
+    advice = tuple(_advice(host, knob, evidence) for knob in KNOBS.values() if _advises(host, knob, evidence))
+    return Plan(tuple(found), tuple(left), advice, writes(found))
+
+
+def _left_out(host: Host, knob: Knob, settings: Settings, evidence: Evidence) -> str:
+    if settings.only and knob.id not in settings.only:
+        return "left out by --only"
+    if knob.id in settings.without:
+        return "left out by --without"
+    if host.kernel.version[:2] < knob.since:
+        return f"needs kernel {knob.since[0]}.{knob.since[1]}"
+    if settings.only or knob.kind is Kind.LIMIT:
+        return ""  # a limit is judged by a recorded refusal, not by a share of the time
+    if evidence.bottleneck not in knob.helps:
+        return f"no evidence for it here (it helps with {', '.join(sorted(knob.helps))})"
+    return ""
+
+
+def _candidate(knob: Knob, value: Value, settings: Settings) -> Candidate:
+    parts = knob.parts()
+    now = {name: parts[name].read() or "?" for name in value if name in parts}
+    return Candidate(knob, value, now, knob.always_polls and settings.goal is not Goal.LATENCY)
+
+
+def _advises(host: Host, knob: Knob, evidence: Evidence) -> bool:
+    fits = knob.kind is Kind.ADVICE and evidence.bottleneck in knob.helps
+    return fits and bool(knob.candidates(host, evidence.hints))
+
+
+def _advice(host: Host, knob: Knob, evidence: Evidence) -> Advice:
+    value = knob.candidates(host, evidence.hints)[0]
+    text = ", ".join(f"{name}: {text}" for name, text in value.items())
+    return Advice(f"{knob.title}: {text}", knob.not_tried)
+
+
+def writes(candidates: Sequence[Candidate]) -> tuple[str, ...]:
+    """Every path that these candidates may write, as the allow-list has them."""
+    found: dict[str, None] = {}
+    for candidate in candidates:
+        parts = candidate.knob.parts()
+        for name in candidate.value:
+            if name in parts:
+                found[parts[name].where] = None
+        if candidate.knob.kind is Kind.LEASE and Cause.HALTED_WAKE in candidate.knob.helps:
+            found |= dict.fromkeys(
+                p for p in ALLOWED if p == "/dev/cpu_dma_latency" and "latency_us" in candidate.value
+            )
+    return tuple(found)

@@ -1,0 +1,122 @@
+"""One candidate against the present state: pairs of blocks until the judge has seen enough or the time is spent."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ipctune.bench.spec import Spec
+from ipctune.judge.flips import as_fraction, interval
+from ipctune.judge.rules import p99_worse
+from ipctune.judge.sequential import Decision, Plan, decide, plan
+from ipctune.tune.goals import Judgement, judge
+from ipctune.tune.measure import Pairs
+from ipctune.tune.model import Effect, Goal, LoadResult, Settings
+from ipctune.tune.series import Series
+
+__all__ = ["REFERENCE_PAIRS", "Tried", "effect_of", "load_result", "loads_of", "try_out"]
+
+REFERENCE_PAIRS = 6
+"""A short look at what the goal could not keep: a sign-flip interval at 95 % needs six pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What the blocks of a trial say."""
+
+    loads: tuple[LoadResult, ...]
+    judgement: Judgement
+    spoiled: int
+    blocks: int
+    pairs: int
+
+
+def loads_of(settings: Settings) -> tuple[Spec, ...]:
+    """The loads of every trial: at the workload's rate first, then as fast as it goes."""
+    return (settings.spec.replace(rate=settings.rate), settings.spec)
+
+
+def try_out(
+    pairs: Pairs, settings: Settings, *, most: int, family: int, tick: Callable[[int, Sequence[LoadResult]], None]
+) -> Tried:
+    """Measure until the goal's question is answered at every load, or `most` pairs are done.
+
+    `family` is the number of comparisons that share the error rate: every knob of the run at every load.
+    """
+    looks = plan(most, family=family)
+    while True:
+        pairs.measure()
+        done = pairs.count()
+        if done not in looks.looks and done < most:
+            tick(done, ())
+            continue
+        loads = tuple(load_result(spec, s, looks) for spec, s in zip(pairs.specs, pairs.series, strict=True))
+        judgement = judge(
+            settings.goal, loads, idle_vcpus=None, max_cpu=settings.max_cpu, max_idle_cpu=settings.max_idle_cpu
+        )
+        tick(done, loads)
+        if done >= most or judgement.settled or _futile(settings.goal, pairs, looks):
+            return Tried(loads, judgement, *_blocks(pairs), done)
+
+
+def _futile(goal: Goal, pairs: Pairs, looks: Plan) -> bool:
+    """Whether no load promises anything for the goal by going on."""
+    higher = goal is Goal.THROUGHPUT
+    figure = {
+        Goal.BALANCED: Series.product,
+        Goal.LATENCY: Series.p50,
+        Goal.THROUGHPUT: Series.throughput,
+        Goal.CPU: Series.price,
+    }[goal]
+    return all(decide(looks, figure(s), higher_is_better=higher).stop for s in pairs.series)
+
+
+def _blocks(pairs: Pairs) -> tuple[int, int]:
+    return sum(s.spoiled() for s in pairs.series), sum(2 * s.pairs() for s in pairs.series)
+
+
+def load_result(spec: Spec, series: Series, looks: Plan | None) -> LoadResult:
+    """Everything about one load; without a plan (a proof, a reference) at the plain 95 %."""
+    now, tried = series.a.figures(), series.b.figures()
+    return LoadResult(
+        rate=spec.rate,
+        placement=spec.placement,
+        now=now,
+        tried=tried,
+        p50=effect_of(series.p50(), looks),
+        product=effect_of(series.product(), looks),
+        price=effect_of(series.price(), looks),
+        throughput=effect_of(series.throughput(), looks, higher_is_better=True),
+        p50_bound=_upper(series.p50()),
+        p99_worse=_p99(series),
+        extra_vcpus=tried.price_vcpus - now.price_vcpus,
+    )
+
+
+def _p99(series: Series) -> bool | None:
+    if not series.known_p99():
+        return None
+    return p99_worse(interval(series.p99(), 0.05))
+
+
+def _upper(d: Sequence[float]) -> float | None:
+    high = interval(d, 0.05).high
+    return None if high is None else as_fraction(high)
+
+
+def effect_of(d: Sequence[float], looks: Plan | None, *, higher_is_better: bool = False) -> Effect:
+    """The judge's decision as a value of ours."""
+    found = decide(
+        looks if looks is not None else Plan(len(d), (len(d),), (1.0,), 0.05, 1), d, higher_is_better=higher_is_better
+    )
+    return _effect(found)
+
+
+def _effect(found: Decision) -> Effect:
+    return Effect(
+        word=found.verdict.value,
+        effect=found.effect,
+        low=found.low,
+        high=found.high,
+        pairs=found.pairs,
+        could_have_seen=found.could_have_seen,
+        reason=found.reason,
+    )

@@ -1,0 +1,253 @@
+"""All candidates, one after another: who gets how much time, and what becomes of each."""
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from ipctune.errors import NotPossible
+from ipctune.host.polltime import idle_vcpus
+from ipctune.journal.store import Journal
+from ipctune.knobs.model import Kind
+from ipctune.tune.goals import Judgement, judge, metric, name
+from ipctune.tune.measure import Pairs, pair_seconds
+from ipctune.tune.model import Goal, LoadResult, NotTried, Outcome, Settings, Trial
+from ipctune.tune.plan import Candidate, Plan
+from ipctune.tune.switch import Switch, switched
+from ipctune.tune.trial import REFERENCE_PAIRS, Tried, load_result, loads_of, try_out
+
+__all__ = ["LEAST_PAIRS", "Clock", "Told", "run_trials"]
+
+LEAST_PAIRS = 12
+"""Pairs below which a sign-flip verdict at the level of several knobs can't be reached."""
+
+
+class Told(Protocol):
+    """The part of a listener that trials use."""
+
+    def tick(self, text: str) -> None: ...
+
+    def tried(self, trial: Trial) -> None: ...
+
+
+@dataclass
+class Clock:
+    """The run's budget in seconds. Time that the user spends on the plan does not count."""
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        self._start = time.monotonic()
+        self._spent = 0.0
+
+    def share(self, part: float) -> float:
+        return self.seconds * part
+
+    def left(self) -> float:
+        """What is left of the whole run."""
+        return self.seconds - (time.monotonic() - self._start)
+
+    def resume(self) -> None:
+        """Start counting again after the question: the evidence has had its quarter."""
+        self._start = time.monotonic() - self.seconds * 0.25
+
+
+def run_trials(
+    plan: Plan,
+    settings: Settings,
+    journal: Journal | None,
+    told: Told,
+    trials: list[Trial],
+    not_tried: list[NotTried],
+    clock: Clock,
+    rng: random.Random,
+) -> list[Candidate]:
+    """Fill `trials` and `not_tried`; returns the candidates to be proved and kept."""
+    end = time.monotonic() + clock.share(0.5)
+    family = len(loads_of(settings)) * max(1, sum(not c.reference for c in plan.candidates))
+    waiting = list(plan.candidates)
+    winners: list[tuple[Candidate, Trial]] = []
+    while waiting:
+        candidate = waiting.pop(0)
+        if any(w.knob.id == candidate.knob.id for w, _ in winners):
+            not_tried.append(NotTried(candidate.knob.id, f"{_value(candidate)}: another value of it wins already"))
+            continue
+        most = _pairs_for(candidate, waiting, settings, end - time.monotonic())
+        if most == 0:
+            needs = _seconds(candidate, settings, _least(candidate))
+            not_tried.append(NotTried(candidate.knob.id, f"{_value(candidate)}: no time left", needs))
+            continue
+        try:
+            trial = _one(candidate, settings, journal, told, most, family, rng)
+        except _InterruptedTrial as cut:
+            trials.append(cut.trial)
+            raise KeyboardInterrupt from None
+        trials.append(trial)
+        told.tried(trial)
+        if trial.outcome is Outcome.KEPT:
+            winners.append((candidate, trial))
+    return _best(winners, trials, settings.goal)
+
+
+def _value(candidate: Candidate) -> str:
+    return candidate.knob.describe(candidate.value)
+
+
+def _least(candidate: Candidate) -> int:
+    return REFERENCE_PAIRS if candidate.reference or candidate.knob.kind is Kind.OPTION else LEAST_PAIRS
+
+
+def _seconds(candidate: Candidate, settings: Settings, pairs: int) -> float:
+    rest = max(settings.rest, candidate.knob.settle)
+    return pairs * pair_seconds(len(loads_of(settings)), settings.block, rest)
+
+
+def _pairs_for(candidate: Candidate, waiting: Sequence[Candidate], settings: Settings, left: float) -> int:
+    """How many pairs this candidate may take: a fair share of what is left, and 0 where its least does not fit."""
+    least = _least(candidate)
+    each = _seconds(candidate, settings, 1)
+    if candidate.reference or candidate.knob.kind is Kind.OPTION:
+        return least if left >= least * each else 0
+    later = sum(_seconds(c, settings, _least(c)) for c in waiting)
+    fair = int(max(left - later, left / (1 + sum(_least(c) == LEAST_PAIRS for c in waiting))) / each)
+    return 0 if left < least * each else min(settings.pairs, max(least, fair))
+
+
+def _one(
+    candidate: Candidate,
+    settings: Settings,
+    journal: Journal | None,
+    told: Told,
+    most: int,
+    family: int,
+    rng: random.Random,
+) -> Trial:
+    title = candidate.knob.title
+
+    def tick(done: int, loads: Sequence[LoadResult]) -> None:
+        word = metric(settings.goal, loads[-1]).word if loads else ""
+        told.tick(f"{title}: pair {done} of at most {most}{', ' + word if word else ''}")
+
+    pairs: Pairs | None = None
+    try:
+        with switched(journal, [(candidate.knob, candidate.value)]) as switch:
+            pairs = Pairs(loads_of(settings), switch, settings.block, settings.rest, rng, candidate.knob.settle)
+            share = 1 if candidate.reference or candidate.knob.kind is Kind.OPTION else family
+            tried = try_out(pairs, settings, most=most, family=share, tick=tick)
+            idle = _idle(switch, told, title, settings.idle) if tried.judgement.keep and _stays(candidate) else None
+    except NotPossible as refused:
+        return _refused(candidate, refused)
+    except KeyboardInterrupt:
+        if pairs is None or not pairs.count():
+            raise
+        raise _InterruptedTrial(_cut_short(candidate, pairs)) from None
+    judgement = judge(
+        settings.goal, tried.loads, idle_vcpus=idle, max_cpu=settings.max_cpu, max_idle_cpu=settings.max_idle_cpu
+    )
+    return _trial(candidate, tried, judgement, idle, settings.goal)
+
+
+def _stays(candidate: Candidate) -> bool:
+    """The kept set holds settings of the machine only; what belongs to a program ends as advice."""
+    return candidate.knob.kind is not Kind.OPTION and not candidate.reference
+
+
+def _idle(switch: Switch, told: Told, title: str, seconds: float) -> float | None:
+    told.tick(f"{title}: its price on an idle machine")
+    switch.on()
+    before = switch.own_cpu_ns()
+    polled = idle_vcpus(seconds)
+    own = (switch.own_cpu_ns() - before) / (seconds * 1e9)
+    return own if polled is None else polled + own
+
+
+class _InterruptedTrial(Exception):
+    def __init__(self, trial: Trial) -> None:
+        super().__init__()
+        self.trial = trial
+
+
+def _cut_short(candidate: Candidate, pairs: Pairs) -> Trial:
+    """What an interrupted trial had measured: figures, but no verdict."""
+    return Trial(
+        knob=candidate.knob.id,
+        title=candidate.knob.title,
+        value=dict(candidate.value),
+        was=candidate.now,
+        outcome=Outcome.UNDECIDED,
+        why=f"interrupted after {pairs.count()} pairs",
+        loads=tuple(load_result(spec, s, None) for spec, s in zip(pairs.specs, pairs.series, strict=True)),
+        spoiled=sum(s.spoiled() for s in pairs.series),
+        blocks=sum(2 * s.pairs() for s in pairs.series),
+        reference=candidate.reference,
+    )
+
+
+def _refused(candidate: Candidate, refused: NotPossible) -> Trial:
+    return Trial(
+        knob=candidate.knob.id,
+        title=candidate.knob.title,
+        value=dict(candidate.value),
+        was=candidate.now,
+        outcome=Outcome.REFUSED,
+        why=refused.what,
+        reference=candidate.reference,
+    )
+
+
+def _trial(candidate: Candidate, tried: Tried, judgement: Judgement, idle: float | None, goal: Goal) -> Trial:
+    return Trial(
+        knob=candidate.knob.id,
+        title=candidate.knob.title,
+        value=dict(candidate.value),
+        was=candidate.now,
+        outcome=_outcome(candidate, tried, judgement, goal),
+        why=_why(tried, judgement),
+        loads=tried.loads,
+        idle_vcpus=idle,
+        spoiled=tried.spoiled,
+        blocks=tried.blocks,
+        reference=candidate.reference,
+    )
+
+
+def _outcome(candidate: Candidate, tried: Tried, judgement: Judgement, goal: Goal) -> Outcome:
+    if candidate.knob.kind is Kind.OPTION:
+        helps = judgement.helps or any(load.p50.word == "better" for load in tried.loads)
+        return Outcome.ADVICE if helps else Outcome.NO_GAIN
+    if judgement.keep:
+        return Outcome.REJECTED if candidate.reference else Outcome.KEPT
+    if judgement.helps or any(load.p50.word == "better" for load in tried.loads):
+        return Outcome.REJECTED
+    words = [metric(goal, load).word for load in tried.loads]
+    return Outcome.UNDECIDED if "undecided" in words else Outcome.NO_GAIN
+
+
+def _why(tried: Tried, judgement: Judgement) -> str:
+    if judgement.keep or judgement.helps:
+        return judgement.why
+    better = [name(load) for load in tried.loads if load.p50.word == "better"]
+    return f"{judgement.why}; p50 better {' and '.join(better)}" if better else judgement.why
+
+
+def _best(winners: list[tuple[Candidate, Trial]], trials: list[Trial], goal: Goal) -> list[Candidate]:
+    """One winner a cause: two that keep a vCPU from halting are no better than the better one."""
+    best: dict[frozenset[str], tuple[Candidate, Trial]] = {}
+    for candidate, trial in winners:
+        key = frozenset(candidate.knob.helps)
+        rival = best.get(key)
+        if rival is None or _total(trial, goal) < _total(rival[1], goal):
+            best[key] = (candidate, trial)
+    for candidate, trial in winners:
+        winner = best[frozenset(candidate.knob.helps)][0]
+        if winner is not candidate:
+            why = f"{winner.knob.title} does the same better"
+            trials[trials.index(trial)] = replace(trial, outcome=Outcome.COVERED, why=why)
+    return [candidate for candidate, _ in best.values()]
+
+
+def _total(trial: Trial, goal: Goal) -> float:
+    """The goal's figure over all loads; lower is better."""
+    sign = -1.0 if goal is Goal.THROUGHPUT else 1.0
+    return sum(sign * metric(goal, load).effect for load in trial.loads)

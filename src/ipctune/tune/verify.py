@@ -1,0 +1,84 @@
+"""Read back what is set and measure again whether it still helps."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ipctune.bench.spec import Spec
+from ipctune.host.model import Host
+from ipctune.journal.aside import Aside, putting_aside
+from ipctune.journal.store import Journal
+from ipctune.knobs.model import Kind
+from ipctune.knobs.registry import KNOBS
+from ipctune.tune.goals import judge
+from ipctune.tune.loop import placed
+from ipctune.tune.measure import Pairs, pair_seconds
+from ipctune.tune.model import LoadResult, Settings
+from ipctune.tune.refusals import probe
+from ipctune.tune.trial import load_result
+
+__all__ = ["Verified", "verify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """`word`: still helps, no longer, or changed by someone else; `changed` are the parts that are not ours now."""
+
+    word: str
+    why: str
+    changed: tuple[str, ...]
+    loads: tuple[LoadResult, ...]
+    pairs: int
+
+
+class _AsideSwitch:
+    """The kept set as a switch: off is the original state."""
+
+    def __init__(self, aside: Aside) -> None:
+        self._aside = aside
+
+    def on(self) -> None:
+        self._aside.on()
+
+    def off(self) -> None:
+        self._aside.off()
+
+    def spec(self, spec: Spec, *, on: bool) -> Spec:
+        return spec
+
+    def own_cpu_ns(self) -> float:
+        return 0.0
+
+
+def _limits(spec: Spec, settings: Settings, aside: Aside) -> Verified:
+    """Limits are not timed: is the workload refused without them, and does it run with them?"""
+    aside.off()
+    without = probe(spec, settings.seed)
+    aside.on()
+    with_them = probe(spec, settings.seed)
+    if with_them is not None:
+        return Verified("no longer", f"the workload is refused all the same: {with_them.message}", (), (), 0)
+    if without is None:
+        return Verified("no longer", "the workload is not refused without it either", (), (), 0)
+    return Verified("still helps", f"without it the workload is refused: {without.call} {without.errno}", (), (), 0)
+
+
+def verify(host: Host, settings: Settings, journal: Journal, seconds: float, tick: Callable[[str], None]) -> Verified:
+    """Repeat the A/B for about `seconds`. Raises NotPossible where nothing is active."""
+    spec = placed(host, settings.spec)
+    with putting_aside(journal, seconds) as aside:
+        if aside.changed:
+            return Verified("changed", "what is set now is not what was proved", tuple(aside.changed), (), 0)
+        if aside.kept and all(KNOBS[name].kind is Kind.LIMIT for name in aside.kept):
+            return _limits(spec, settings, aside)
+        specs = (spec.replace(rate=settings.rate), spec)
+        pairs = Pairs(specs, _AsideSwitch(aside), settings.block, settings.rest, random.Random(settings.seed), 0.1)
+        each = pair_seconds(len(specs), settings.block, settings.rest)
+        end = time.monotonic() + seconds
+        while pairs.count() < 6 or time.monotonic() + each < end:
+            pairs.measure()
+            tick(f"pair {pairs.count()}")
+    loads = tuple(load_result(s, series, None) for s, series in zip(specs, pairs.series, strict=True))
+    found = judge(settings.goal, loads, idle_vcpus=None, max_cpu=settings.max_cpu, max_idle_cpu=settings.max_idle_cpu)
+    return Verified("still helps" if found.keep else "no longer", found.why, (), loads, pairs.count())

@@ -1,0 +1,55 @@
+"""Every skip needs a reason in tests/skips.txt, and a run leaves the machine as it found it.
+
+Both are checked where `CI=true`; `--strict-skips` and `--leftovers` turn them on by hand (`./test` does the second).
+"""
+
+import os
+from collections.abc import Mapping
+
+import pytest
+from tests.leftovers import left, snapshot
+from tests.skips import listed, read_skips
+
+_CI = os.environ.get("CI") == "true"
+_unlisted: list[str] = []
+_left: list[str] = []
+_before: Mapping[str, str] = {}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--strict-skips", action="store_true", default=_CI, help="fail on a skip not in skips.txt")
+    parser.addoption("--leftovers", action="store_true", default=_CI, help="fail if the machine was changed")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    global _before  # noqa: PLW0603 - one session a process
+    if session.config.getoption("--leftovers"):
+        _before = snapshot()
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.skipped and not hasattr(report, "wasxfail"):
+        _unlisted.append(report.nodeid)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    if report.skipped:
+        _unlisted.append(report.nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    _unlisted[:] = [name for name in _unlisted if not listed(name, read_skips())]
+    if not session.config.getoption("--strict-skips"):
+        _unlisted.clear()
+    if session.config.getoption("--leftovers"):
+        _left.extend(left(_before))
+    if _unlisted or _left:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for name in _unlisted:
+        terminalreporter.write_line(f"skipped without a line in tests/skips.txt: {name}", red=True)
+    for change in _left:
+        terminalreporter.write_line(f"the tests left the machine changed: {change}", red=True)

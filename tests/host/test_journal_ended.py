@@ -1,0 +1,202 @@
+"""The real `ipctune tune`, ended by Ctrl-C, by a lost connection, by SIGTERM; and a second one beside it."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from ipctune.host.core import find_core
+from ipctune.host.state import open_state
+from ipctune.journal import launch
+from ipctune.journal.session import revert
+from ipctune.journal.store import Journal
+
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+PATH = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
+PATIENCE = 40.0
+WORDS = ("tune", "--only", "haltpoll", "--time", "20s", "--block", "0.1", "--rest", "0.05", "--yes")
+
+pytestmark = pytest.mark.skipif(not PATH.exists(), reason="no haltpoll parameters here")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    before = PATH.read_text()
+    state = open_state(tmp_path / "state")
+    assert state is not None
+    found = Journal(state)
+    yield found
+    revert(found)
+    assert PATH.read_text() == before
+    assert launch.status(state) is None
+
+
+def environment(journal: Journal) -> dict[str, str]:
+    return os.environ | {
+        "PYTHONPATH": str(SOURCE),
+        "IPCTUNE_STATE": str(journal.state.path),
+        "IPCTUNE_CORE": str(find_core()),
+    }
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    """Whether it came true; no test says how soon."""
+    end = time.monotonic() + PATIENCE
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
+
+
+def on_a_terminal(journal: Journal) -> tuple[int, int]:
+    """`tune` on a terminal of its own: its pid and our end of the terminal."""
+    variables = environment(journal)
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execve(sys.executable, [sys.executable, "-m", "ipctune", *WORDS], variables)
+    return pid, terminal
+
+
+def is_trying(journal: Journal) -> bool:
+    """Whether the setting is off its original now, and written down."""
+    return any(entry.original["guest_halt_poll_ns"] != PATH.read_text().strip() for entry in journal.entries())
+
+
+def ended(pid: int, terminal: int | None) -> int:
+    """Wait for it, reading what it says; its exit code."""
+    if terminal is not None:
+        os.set_blocking(terminal, False)
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if terminal is not None:
+            with suppress(OSError):  # nothing to read, or its end is closed
+                os.read(terminal, 65536)
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    raise AssertionError("it did not end")
+
+
+def saved(journal: Journal) -> dict[str, object]:
+    (name,) = journal.state.names("runs")
+    run: dict[str, object] = json.loads(journal.state.read(name) or b"")
+    return run
+
+
+@pytest.mark.parametrize("how", ["ctrl-c", "lost connection", "sigterm"])
+def test_everything_is_back_and_what_was_measured_is_kept(journal: Journal, how: str) -> None:
+    before = PATH.read_text()
+    pid, terminal = on_a_terminal(journal)
+    reading = os.fork()
+    if not reading:  # a full terminal would hold up the screen
+        try:
+            while os.read(terminal, 65536):
+                pass
+        finally:
+            os._exit(0)
+    try:
+        tries = until(lambda: is_trying(journal))
+    finally:
+        os.kill(reading, signal.SIGKILL)
+        os.waitpid(reading, 0)
+    if not tries:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert tries
+    if how == "ctrl-c":
+        os.write(terminal, b"\x03")
+    elif how == "sigterm":
+        os.kill(pid, signal.SIGTERM)
+    else:
+        os.close(terminal)
+    code = ended(pid, None if how == "lost connection" else terminal)
+    if how != "lost connection":
+        os.close(terminal)
+    assert PATH.read_text() == before
+    assert journal.entries() == []
+    assert journal.active() is None
+    assert launch.status(journal.state) is None
+    assert saved(journal)["interrupted"] is True
+    assert saved(journal)["kept"] == {}
+    assert code == 130
+
+
+def second(journal: Journal, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ipctune", *words],
+        env=environment(journal),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_a_second_tuner_is_refused_with_the_pid_of_the_first_and_wait_waits(journal: Journal) -> None:
+    first = subprocess.Popen(
+        [sys.executable, "-m", "ipctune", *WORDS],
+        env=environment(journal),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert until(lambda: is_trying(journal))
+        for words in (WORDS, ("revert",)):
+            refused = second(journal, *words)
+            assert refused.returncode == 3, refused.stdout + refused.stderr
+            assert f"pid {first.pid}" in refused.stderr
+        waiting = subprocess.Popen(
+            [sys.executable, "-m", "ipctune", *WORDS, "--dry-run", "--wait"],
+            env=environment(journal),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(0.5)
+        assert waiting.poll() is None
+    finally:
+        first.send_signal(signal.SIGINT)
+    assert first.wait(PATIENCE) == 130
+    assert waiting.wait(60) == 0
+
+
+def test_what_a_killed_tuner_and_watchdog_left_is_shown_and_undone(journal: Journal) -> None:
+    """Both die: `status` says what is left and how to undo it, and changes nothing; `revert` undoes it."""
+    before = PATH.read_text()
+    tuner = subprocess.Popen(
+        [sys.executable, "-m", "ipctune", *WORDS],
+        env=environment(journal),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert until(lambda: is_trying(journal))
+    tuner.send_signal(signal.SIGSTOP)
+    assert until(lambda: is_trying(journal) or tuner.poll() is not None)
+    watchdog = launch.status(journal.state)
+    assert watchdog is not None
+    os.kill(watchdog.pid, signal.SIGKILL)
+    tuner.kill()
+    tuner.wait()
+    left = PATH.read_text()
+    shown = second(journal, "status")
+    assert "LEFT BEHIND" in shown.stdout
+    assert "ipctune revert" in shown.stdout
+    assert f"sh {journal.state.path}/undo.sh" in shown.stdout
+    assert PATH.read_text() == left
+    undone = second(journal, "revert")
+    assert undone.returncode == 0
+    assert str(PATH) in undone.stdout
+    assert PATH.read_text() == before

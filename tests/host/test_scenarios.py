@@ -1,0 +1,152 @@
+"""For every knob a machine on which `tune` selects it: real trials on this kernel, with short blocks."""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ipctune.bench.spec import Spec
+from ipctune.host import read_host
+from ipctune.host.model import Host
+from ipctune.host.state import State, open_state
+from ipctune.journal.session import exclusive, revert
+from ipctune.journal.store import Journal
+from ipctune.knobs.registry import KNOBS
+from ipctune.tune.evidence import Evidence
+from ipctune.tune.loop import tune
+from ipctune.tune.model import Goal, Outcome, Settings, Trial, TuneResult
+from ipctune.tune.plan import Plan
+
+HALTPOLL_NS = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
+GOVERNOR = Path("/sys/devices/system/cpu/cpuidle/current_governor")
+
+
+class Silent:
+    """A listener that agrees to everything."""
+
+    def stage(self, name: str, seconds: float) -> None: ...
+
+    def tick(self, text: str) -> None: ...
+
+    def found(self, evidence: Evidence) -> None: ...
+
+    def consent(self, plan: Plan, seconds: float) -> bool:
+        return True
+
+    def tried(self, trial: Trial) -> None: ...
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """A journal of the test's own; whatever was kept is reverted at its end."""
+    state = open_state(tmp_path / "state")
+    assert isinstance(state, State)
+    found = Journal(state)
+    before = HALTPOLL_NS.read_text(), GOVERNOR.read_text()
+    yield found
+    revert(found)
+    assert before == (HALTPOLL_NS.read_text(), GOVERNOR.read_text())
+
+
+@contextmanager
+def present(path: Path, text: str) -> Iterator[None]:
+    """Another value in a file of the kernel's for as long as the context lasts."""
+    before = path.read_text().strip()
+    path.write_text(text)
+    try:
+        yield
+    finally:
+        path.write_text(before)
+
+
+def selected(journal: Journal, knob: str, settings: Settings, host: Host | None = None) -> Trial:
+    """The trial of that knob in a run that the user narrowed to it."""
+    short = dataclasses.replace(
+        settings, only=(knob,), seconds=20.0, rate=5000.0, block=0.08, rest=0.1, idle=1.0, hold=60.0
+    )
+    with exclusive(journal):
+        result = tune(host or read_host(), short, journal, Silent())
+    return next(t for t in result.trials if t.knob == knob)
+
+
+LATENCY = Settings(goal=Goal.LATENCY)
+
+
+@pytest.mark.parametrize("knob", ["haltpoll", "cpu-dma-latency", "resume-latency"])
+def test_what_keeps_a_vcpu_from_halting_is_kept_for_latency(journal: Journal, knob: str) -> None:
+    assert selected(journal, knob, LATENCY).outcome is Outcome.KEPT
+
+
+def test_the_governor_is_kept_where_another_one_halts(journal: Journal) -> None:
+    with present(HALTPOLL_NS, "200000"), present(GOVERNOR, "menu"):
+        trial = selected(journal, "cpuidle-governor", LATENCY)
+        revert(journal)
+    assert trial.value == {"governor": "haltpoll"}
+    assert trial.outcome is Outcome.KEPT
+
+
+def test_a_poller_is_tried_where_there_is_no_driver(journal: Journal) -> None:
+    host = read_host()
+    bare = dataclasses.replace(host, idle=dataclasses.replace(host.idle, driver=None, governor=None))
+    assert selected(journal, "idle-poller", LATENCY, bare).outcome is Outcome.KEPT
+
+
+def test_placement_ends_as_advice(journal: Journal) -> None:
+    assert selected(journal, "placement", LATENCY).outcome is Outcome.ADVICE
+
+
+@pytest.mark.parametrize(
+    ("knob", "spec"),
+    [
+        ("pipe-capacity", Spec(pattern="stream", size=4096, capacity=4096)),
+        ("socket-buffers", Spec(mechanism="unix-stream", pattern="stream", size=4096, capacity=4096)),
+        ("sched-batch", Spec(mechanism="sysv-msg", pattern="stream", size=1024, cpus=(0, 0))),
+    ],
+)
+def test_what_belongs_to_a_program_ends_as_advice(journal: Journal, knob: str, spec: Spec) -> None:
+    throughput = Settings(goal=Goal.THROUGHPUT, spec=spec)
+    assert selected(journal, knob, throughput).outcome is Outcome.ADVICE
+
+
+def refused(journal: Journal, spec: Spec) -> TuneResult:
+    """A run for a workload that this machine refuses."""
+    with exclusive(journal):
+        return tune(read_host(), Settings(spec=spec, seconds=20, hold=60), journal, Silent())
+
+
+@pytest.mark.parametrize(
+    ("limits", "spec"),
+    [
+        ({"kernel.msgmax", "kernel.msgmnb"}, Spec(mechanism="sysv-msg", size=20_000)),
+        ({"fs.mqueue.msgsize_max"}, Spec(mechanism="posix-mq", size=16_384)),
+        ({"fs.mqueue.msg_max"}, Spec(mechanism="posix-mq", size=64, capacity=4096, pattern="stream")),
+        ({"fs.pipe-max-size"}, Spec(size=65_536, capacity=2 << 20, pattern="stream")),
+    ],
+)
+def test_a_limit_is_raised_where_it_refuses_the_workload(journal: Journal, limits: set[str], spec: Spec) -> None:
+    paths = [Path("/proc/sys") / name.replace(".", "/") for name in limits]
+    before = [path.read_text() for path in paths]
+    result = refused(journal, spec)
+    assert set(result.kept) == limits
+    assert all(path.read_text() != text for path, text in zip(paths, before, strict=True))
+    revert(journal)
+    assert [path.read_text() for path in paths] == before
+
+
+def test_socket_buffers_are_raised_where_they_refuse_the_workload(journal: Journal) -> None:
+    write, read = Path("/proc/sys/net/core/wmem_max"), Path("/proc/sys/net/core/rmem_max")
+    with present(write, "212992"), present(read, "212992"):
+        spec = Spec(mechanism="unix-stream", size=4096, capacity=1 << 20, pattern="stream")
+        result = refused(journal, spec)
+        assert set(result.kept) == {"net.core.wmem_max", "net.core.rmem_max"}
+        revert(journal)
+        assert (write.read_text(), read.read_text()) == ("212992\n", "212992\n")
+
+
+def test_exceptions_are_named() -> None:
+    untried = {name for name, knob in KNOBS.items() if knob.not_tried}
+    assert untried == {"haltpoll-module", "haltpoll-boot", "net.unix.max_dgram_qlen"}
+    assert os.geteuid() == 0, "these tests set what only root can"

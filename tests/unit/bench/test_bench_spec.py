@@ -1,0 +1,45 @@
+"""A spec says itself on the core's command line and to people."""
+
+import pytest
+
+from ipctune.bench.spec import Spec
+from ipctune.errors import WrongUse
+
+
+def test_defaults_are_left_to_the_core() -> None:
+    assert Spec().arguments() == [*("--mechanism", "pipe", "--pattern", "ping-pong", "--size", "64", "--cpus", "-1,-1")]
+
+
+def test_every_field_reaches_the_command_line() -> None:
+    spec = Spec("sysv-msg", "stream", 4096, (0, 1), 20000.0, 0, 65536, "batch")
+    said = spec.replace(sysctls=(("kernel.msgmax", "65536"),)).arguments()
+    assert said[4:] == [
+        *("--size", "4096", "--cpus", "0,1", "--rate", "20000", "--capacity", "65536"),
+        *("--policy", "batch", "--sysctl", "kernel.msgmax=65536"),
+    ]
+    assert Spec(gap_ns=20_000).arguments()[-2:] == ["--gap", "20000"]
+    assert Spec(ipc_namespace="present").arguments()[-2:] == ["--ipc-namespace", "present"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"size": 0},
+        {"size": (16 << 20) + 1},
+        {"pattern": "zigzag"},
+        {"policy": "idle"},
+        {"rate": -1.0},
+        {"rate": 10.0, "gap_ns": 10},
+        {"sysctls": (("a", "b"),), "ipc_namespace": "present"},
+    ],
+)
+def test_nonsense_is_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(WrongUse):
+        Spec().replace(**fields)
+
+
+def test_description() -> None:
+    spec = Spec(size=4096, cpus=(0, 1), rate=1000.0)
+    assert spec.describe() == "pipe ping-pong 4 KiB, vCPUs 0 and 1, 1,000/s"
+    assert Spec().describe() == "pipe ping-pong 64 B, not pinned, as fast as it goes"
+    assert [Spec(cpus=c).placement for c in ((0, 0), (0, 1), (0, -1))] == ["same", "across", "free"]

@@ -1,0 +1,166 @@
+"""A whole life at the command line: tune, status, why, log, verify, keep, revert, uninstall; text and JSON."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.cli.conftest import Cli
+
+from ipctune.errors import Exit
+from ipctune.host.state import state_path
+from ipctune.journal.status import Status
+from ipctune.tune.model import Outcome, TuneResult
+from ipctune.tune.verify import Verified
+
+
+def values(text: str) -> Any:
+    """One line of JSON without NaN and infinities."""
+    assert text.count("\n") == 1
+    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+def test_without_a_terminal_it_prints_the_plan_and_goes_on(cli: Cli) -> None:
+    answer = cli("tune")
+    assert answer.code == Exit.DONE
+    order = ["1  WHY", "The bottleneck: waking a halted vCPU", "2  PLAN", "/proc/sys/fake/helps", "3  TRIED"]
+    order += ["KEPT", "4  RESULT", "ACTIVE UNTIL"]
+    places = [answer.out.index(part) for part in order]
+    assert places == sorted(places)
+    assert "\x1b" not in answer.out
+    assert answer.err == ""
+    assert cli.machine.state == {"helps": "1", "idles": "0"}
+
+
+def test_enter_starts_and_no_stops_at_the_plan(cli: Cli) -> None:
+    cli.typed = "n\n"
+    answer = cli("tune")
+    assert answer.code == Exit.DONE
+    assert "Start?" in answer.out
+    assert "3  TRIED" not in answer.out
+    assert set(cli.machine.state.values()) == {"0"}
+    cli.typed = "\n"
+    assert "4  RESULT" in cli("tune").out
+
+
+def test_yes_does_not_ask(cli: Cli) -> None:
+    cli.typed = ""
+    assert "Start?" not in cli("tune", "--yes").out
+    assert cli.machine.state["helps"] == "1"
+
+
+def test_a_dry_run_lists_all_and_writes_nothing(cli: Cli) -> None:
+    answer = cli("tune", "--dry-run", "--without", "idles")
+    assert answer.code == Exit.DONE
+    assert "idles: left out by --without" in answer.out
+    assert "3  TRIED" not in answer.out
+    assert cli.machine.started == []
+
+
+def test_the_result_as_json_has_the_shape_of_the_schema(cli: Cli) -> None:
+    answer = cli("tune", "--json", "--seed", "7")
+    found = msgspec.convert(values(answer.out), TuneResult)
+    assert found.kept == {"helps": {"helps": "1"}}
+    assert found.settings.seed == 7
+    assert {t.knob: t.outcome for t in found.trials} == {"helps": Outcome.KEPT, "idles": Outcome.NO_GAIN}
+
+
+def test_status_and_why_and_log_tell_of_it(cli: Cli) -> None:
+    cli("tune")
+    text = cli("status").out
+    assert "ACTIVE, NOT COMMITTED" in text
+    assert "the helps setting" in text
+    assert "fresh: same kernel" in text
+    status = msgspec.convert(values(cli("status", "--json").out), Status)
+    assert (status.state, [s.state for s in status.settings]) == ("active", ["in force"])
+
+    assert "proof of the kept set" in cli("why", "helps").out
+    evidence = values(cli("why", "helps", "--json").out)
+    assert [t["outcome"] for t in evidence["trials"]] == ["kept"]
+    assert values(cli("why", "idles", "--json").out)["trials"][0]["outcome"] == "no gain"
+
+    events = [json.loads(line)["event"] for line in cli("log", "--json").out.splitlines()]
+    assert events.index("kept") < events.index("tuned")
+    assert len(cli("log", "-n", "1").out.splitlines()) == 1
+
+
+def test_verify_says_whether_it_still_helps(cli: Cli) -> None:
+    cli("tune", "--yes")
+    found = msgspec.convert(values(cli("verify", "--time", "20s", "--json").out), Verified)
+    assert (found.word, found.changed) == ("still helps", ())
+    assert cli.machine.state["helps"] == "1"
+    assert cli("verify", "--time", "20s", "--check").code == Exit.DONE
+
+    cli.machine.does.clear()
+    answer = cli("verify", "--time", "20s", "--check")
+    assert answer.code == Exit.CHECK_FAILED
+    assert answer.out.startswith("no longer: ")
+
+    cli.machine.state["helps"] = "7"
+    assert cli("verify", "--time", "20s").out.startswith("changed by someone else: helps helps")
+    assert cli.machine.state["helps"] == "7"
+
+
+def test_keep_prolongs(cli: Cli) -> None:
+    cli("tune")
+    before = values(cli("status", "--json").out)["until"]
+    answer = cli("keep", "--for", "2h")
+    assert answer.code == Exit.DONE
+    assert answer.out.startswith("active until ")
+    assert values(cli("status", "--json").out)["until"] > before + 3600
+
+
+def test_revert_brings_everything_back_and_may_be_repeated(cli: Cli) -> None:
+    cli("tune")
+    assert "restored: /proc/sys/fake/helps = 0" in cli("revert").out
+    assert cli.machine.state["helps"] == "0"
+    assert (cli("revert").code, cli("revert", "--json").out) == (Exit.DONE, "[]\n")
+
+
+def test_revert_as_json_names_what_was_left_alone(cli: Cli) -> None:
+    cli("tune")
+    cli.machine.state["helps"] = "7"
+    found = values(cli("revert", "--json").out)
+    assert [(part["knob"], part["now"]) for part in found] == [("helps", "7")]
+    assert "left alone" in found[0]["result"]
+
+
+def test_uninstall_leaves_no_file(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ipctune.journal.lasting.FILES", ())
+    cli("tune")
+    answer = cli("uninstall", "--yes")
+    assert answer.code == Exit.DONE
+    assert f"removed {state_path()}" in answer.out
+    assert not state_path().exists()
+    assert cli.machine.state["helps"] == "0"
+
+
+def test_uninstall_asks_on_a_terminal(cli: Cli) -> None:
+    cli("tune")
+    cli.typed = "\n"
+    assert cli("uninstall").code == Exit.DONE
+    assert cli.machine.state["helps"] == "1"
+
+
+def test_a_stale_verdict_is_called_stale(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli("tune")
+    name = next((state_path() / "runs").glob("*.json"))
+    saved = json.loads(name.read_text()) | {"kernel": "5.4.0-old"}
+    name.write_text(json.dumps(saved))
+    assert "STALE: kernel was 5.4.0-old" in cli("status").out
+
+
+def test_no_color_and_dumb_terminals_are_respected(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    from ipctune.report.style import Style
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for term, no_color, on in (("xterm", "", True), ("xterm", "1", False), ("dumb", "", False)):
+        monkeypatch.setenv("TERM", term)
+        monkeypatch.setenv("NO_COLOR", no_color)
+        assert Style.auto(Terminal()).on is on
+        assert not Style.auto(io.StringIO()).on
