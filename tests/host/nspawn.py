@@ -19,6 +19,7 @@ __all__ = ["Booted", "machine", "tree"]
 _SOURCE = Path(__file__).resolve().parents[2] / "src"
 _PACKAGES = "systemd,systemd-sysv,dbus,procps,kmod,libpam-systemd,util-linux,strace,python3-click"
 _EDITION = "1"  # of the tree: another number, and it is made anew
+_NSPAWN = shutil.which("systemd-nspawn") or "systemd-nspawn"  # set-up may have put it aside
 _PATIENCE = 60.0  # seconds for anything, on a loaded machine
 _HALT = signal.SIGRTMIN + 4  # systemd(1): halts, and so ends the container
 _PARAMETERS = (
@@ -73,7 +74,7 @@ class Booted:
         inside = str(self._folder)
         command = [
             *("setpriv", "--pdeathsig", "KILL", "nsenter", f"--mount=/proc/{self._holder}/ns/mnt"),
-            *("systemd-nspawn", "--quiet", f"--directory={inside}/root", f"--machine=ipctune{os.getpid()}", "--boot"),
+            *(_NSPAWN, "--quiet", f"--directory={inside}/root", f"--machine=ipctune{os.getpid()}", "--boot"),
             *("--private-network", "--register=no", "--keep-unit", "--console=read-only", "--resolv-conf=off"),
             *(f"--bind-ro={_SOURCE}:/opt/ipctune", f"--bind-ro={Path(__file__).parent}:/opt/tests"),
             *(f"--bind={inside}/module:/sys/module", f"--bind={inside}/lease:/dev/cpu_dma_latency"),

@@ -1,5 +1,6 @@
 """Of lines for one path, which one systemd-tmpfiles carries out: the real one, below a root of the test's own."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -27,13 +28,16 @@ def _theirs(draw: st.DrawFn) -> tuple[str, str]:
 
 
 def _applied(root: Path) -> str:
+    """What was written last, or nothing."""
     target = root / _TARGET.lstrip("/")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text("----")
-    subprocess.run(
-        ["systemd-tmpfiles", "--create", "--boot", f"--root={root}"], check=False, capture_output=True, timeout=20
-    )
-    return target.read_text().strip()[-4:]  # "w+" appends to a plain file; to the kernel it is a write like others
+    trace = ["strace", "-qq", "-e", "trace=write", "-P", str(target), "-o", str(root / "writes")]
+    command = [*trace, "systemd-tmpfiles", "--create", "--boot", f"--root={root}"]
+    subprocess.run(command, check=False, capture_output=True, timeout=20)
+    # The last write wins in the kernel. A plain file does not tell which that was: "w+" appends to it.
+    said: list[str] = re.findall(r'write\(\d+, "([a-z]+)', (root / "writes").read_text())
+    return said[-1] if said else ""
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

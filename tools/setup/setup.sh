@@ -8,6 +8,7 @@ trap 'exit 130' INT
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P)
 . "$root/tools/setup/lib.sh"
 . "$root/tools/setup/system.sh"
+. "$root/tools/setup/aside.sh"
 purpose=${1:?run, test or ci}
 packages_allowed=yes
 [ "${2:-}" != --no-packages ] || packages_allowed=no
@@ -88,7 +89,7 @@ pip() { venv_python -m pip --disable-pip-version-check --no-input "$@"; }
 begin_change() { : >"$environment/unfinished" && rm -f -- "$environment/ipctune-stamp"; }
 end_change() { rm -f -- "$environment/unfinished"; }
 
-empty_environment() { find "$environment" -mindepth 1 -maxdepth 1 ! -name .lock -exec rm -rf -- {} +; }
+empty_environment() { find "$environment" -mindepth 1 -maxdepth 1 ! -name .lock ! -name tools -exec rm -rf -- {} +; }
 
 # A venv that was left half made is not trusted: made anew. `unfinished` stands while its contents change.
 make_venv() {

@@ -23,7 +23,8 @@ present() {
     case $1 in
         compiles) compiles ;;
         library=*) file=$(gcc -print-file-name="${1#*=}" 2>/dev/null) && [ "${file#/}" != "$file" ] ;;
-        *) command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ] ;;
+        *) command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ] ||
+            [ -x "${environment:-}/tools/bin/$1" ] ;;
     esac
 }
 
@@ -123,13 +124,15 @@ plan_apt() {
     done
     without_upgrades
     say "ipctune needs, of this system's packages: $asked"
+    [ -n "$chosen" ] || return 0
     say "apt-get will install (and upgrade nothing):"
     apt_install -s $chosen | awk '$1 == "Inst" { printf " %s", $2 } END { print "" }' | fold -s -w 100 >&2
     apt_install --print-uris $chosen | grep -E '^(Need to get|After this operation)' >&2 || :
 }
 
 # A new package may want a newer version of one that is installed. Then ask for the new one in the version that fits
-# what is there; where the archive no longer has it, stop, for upgrading is the owner's decision.
+# what is there; where the archive no longer has it, a tool of the tests goes aside (aside.sh), and anything else
+# stops us, for upgrading is the owner's decision.
 without_upgrades() {
     pins=none
     while [ -n "$pins" ]; do
@@ -145,12 +148,17 @@ without_upgrades() {
         tried=$pins
         chosen="$chosen $pins"
     done
+    [ -n "${aside:-}" ] || ! plan_aside || return 0
     die "that would upgrade or remove what is installed:$upgrades" \
         "when it suits you: apt-get install --only-upgrade$upgrades"
 }
 
 # Lists can be older than the archive: then what they name is gone, and only newer lists help.
 install_apt() {
+    for package in ${aside:-}; do
+        unpack "$package"
+    done
+    [ -n "$chosen" ] || return 0
     if ! quietly apt_install -qq --download-only $chosen 9>&-; then
         update_lists "too old"
         chosen=$(missing)

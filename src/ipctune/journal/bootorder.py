@@ -2,8 +2,8 @@
 
 sysctl.d(5): files of all folders in one order by name, the last line of a key wins, and a line with a pattern counts
 only for keys that no line names. /etc/sysctl.conf counts as last: procps reads it so. tmpfiles.d(5): of two lines
-for one path the first wins and the other is dropped, while a pattern is a line of its own: a later one writes after
-ours (tried with systemd 252). tuned applies its profile after both.
+for one path, or for one pattern, the first counts and the other is dropped; paths and patterns have their turn in the
+order in which each was first named (tried with systemd 252). tuned applies its profile after both.
 """
 
 import fnmatch
@@ -21,7 +21,8 @@ __all__ = ["Conflict", "conflicts"]
 _FOLDERS = ("etc", "run", "usr/local/lib", "usr/lib", "lib")
 _EXCLUDED = "nothing (a key behind a lone minus is left alone)"
 _PATTERN = frozenset("*?[")
-_DROPS_OURS = frozenset("wxXrR")  # an earlier line of these types for the same path, and ours is a duplicate
+_DROPS_OTHERS = frozenset("wxXrR")  # of the lines of these types for one path, the first counts
+_GLOBS = _DROPS_OTHERS | frozenset("ezZmtThHaA")  # types whose path is a pattern: in one order with w
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def conflicts(plan: Plan, root: Path = Path("/")) -> list[Conflict]:
     writes = {path: value for _, path, value, _ in _tmpfiles(plan.files.get(TMPFILES, ""))}
     found = [
         *_sysctl_conflicts(wanted, root),
-        *_tmpfiles_conflicts(writes, root),
+        *_tmpfiles_conflicts(plan.files.get(TMPFILES, ""), root),
         *_tuned_conflicts(wanted | writes, root),
     ]
     return list(dict.fromkeys(c for c in found if normal(c.theirs) != normal(c.ours)))
@@ -67,26 +68,22 @@ def _last_lines(wanted: Mapping[str, str], files: list[Path], root: Path) -> Ite
     yield from last.values()
 
 
-def _tmpfiles_conflicts(writes: Mapping[str, str], root: Path) -> Iterator[Conflict]:
-    ours = Path(TMPFILES).name
-    taken: set[str] = set()
-    for name, path in sorted(_by_name(root, "tmpfiles.d").items()):
-        for kind, target, value, number in _tmpfiles(_text(path)):
-            for mine in _hit(target, writes, earlier=name < ours) - taken:
-                if name < ours:
-                    taken.add(mine)
-                    yield Conflict(
-                        mine, writes[mine], value or f"what a line of type {kind} does", _shown(path, root), number
-                    )
-                elif kind == "w":
-                    yield Conflict(mine, writes[mine], value, _shown(path, root), number)
-
-
-def _hit(target: str, writes: Mapping[str, str], *, earlier: bool) -> set[str]:
-    """Which of our paths the line wins: the same path if it comes first, a pattern if it comes later."""
-    if _PATTERN & set(target):
-        return set() if earlier else {mine for mine in writes if fnmatch.fnmatchcase(mine, target)}
-    return {target} & writes.keys() if earlier else set()
+def _tmpfiles_conflicts(text: str, root: Path) -> Iterator[Conflict]:
+    """Who writes last to each of our paths. Lines of one path or pattern stand where its first one does."""
+    writes = {path: value for _, path, value, _ in _tmpfiles(text)}
+    files = [(name, _shown(path, root), _text(path)) for name, path in _by_name(root, "tmpfiles.d").items()]
+    counts: dict[str, tuple[str, str, str, int] | None] = {}
+    for _, shown, content in sorted([*files, (Path(TMPFILES).name, TMPFILES, text)]):
+        for kind, target, value, number in _tmpfiles(content):
+            counts[target] = counts.get(target) or ((kind, value, shown, number) if kind in _DROPS_OTHERS else None)
+    last: dict[str, Conflict] = {}
+    for target, line in counts.items():
+        for mine, wanted in writes.items():
+            if line and (mine == target or (line[0] == "w" and fnmatch.fnmatchcase(mine, target))):
+                kind, value, shown, number = line
+                found = Conflict(mine, wanted, value or f"what a line of type {kind} does", shown, number)
+                last[mine] = found if kind == "w" else last.get(mine, found)
+    yield from last.values()
 
 
 def _tuned_conflicts(ours: Mapping[str, str], root: Path) -> Iterator[Conflict]:
@@ -127,11 +124,11 @@ def _dotted(key: str) -> str:
 
 
 def _tmpfiles(text: str) -> Iterator[tuple[str, str, str, int]]:
-    """Type (one letter), path, argument and line number of the lines that write, or that take a path."""
+    """Type (one letter), path, argument and line number of the lines that decide who writes when."""
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip()
         fields = line.split(maxsplit=6)
-        if len(fields) < 2 or line.startswith("#") or fields[0][0] not in _DROPS_OURS:
+        if len(fields) < 2 or line.startswith("#") or fields[0][0] not in _GLOBS:
             continue
         kind, argument = fields[0][0], fields[6] if len(fields) == 7 else ""
         if kind != "w" or argument:  # systemd drops a write of nothing

@@ -156,9 +156,10 @@ def _stays(candidate: Candidate) -> bool:
 def _idle(switch: Switch, told: Told, title: str, seconds: float) -> float | None:
     told.tick(f"{title}: its price on an idle machine")
     switch.on()
-    before = switch.own_cpu_ns()
+    before, start = switch.own_cpu_ns(), time.monotonic()
     polled = idle_vcpus(seconds)
-    own = (switch.own_cpu_ns() - before) / (seconds * 1e9)
+    took = time.monotonic() - start
+    own = (switch.own_cpu_ns() - before) / (took * 1e9) if took else 0.0
     return own if polled is None else polled + own
 
 

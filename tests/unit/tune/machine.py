@@ -231,7 +231,8 @@ class _Clock:
 
 
 def _replace_knobs(monkeypatch: pytest.MonkeyPatch, knobs: Sequence[Knob]) -> None:
-    for name in list(KNOBS):
+    # In reverse: what is taken out of a dict comes back at its end, the last one first.
+    for name in reversed(list(KNOBS)):
         monkeypatch.delitem(KNOBS, name)
     for knob in knobs:
         monkeypatch.setitem(KNOBS, knob.id, knob)
