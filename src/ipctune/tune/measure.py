@@ -1,10 +1,12 @@
 """Interleaved blocks: each arm set, the machine rested, then its loads measured one after another."""
 
+import os
 import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ipctune.bench.block import Block
 from ipctune.bench.core import run
 from ipctune.bench.spec import Spec
 from ipctune.tune.series import Arm, Series
@@ -52,10 +54,17 @@ class Pairs:
     def _block(self, spec: Spec, arm: Arm) -> None:
         before, start = self.switch.own_cpu_ns(), time.monotonic()
         block = run(spec, self.block, self.rng.getrandbits(31))
-        # Pollers also spin while the block's processes start and warm up: their share of its own time is asked for.
-        took = time.monotonic() - start
-        part = min(1.0, block.seconds / took) if took else 1.0
-        arm.add(block, (self.switch.own_cpu_ns() - before) * part)
+        arm.add(block, _own_ns(block, self.switch.own_cpu_ns() - before, time.monotonic() - start))
+
+
+def _own_ns(block: Block, own_ns: float, took: float) -> float:
+    """What our pollers used during the block itself: they spin while its processes start and warm up as well.
+
+    Then they have the vCPUs for themselves, so their even share is too much, and what both sides leave is the bound.
+    """
+    share = own_ns * min(1.0, block.seconds / took) if took else own_ns
+    left = (os.cpu_count() or 1) * block.seconds * 1e9 - block.cpu_ns
+    return max(0.0, min(share, left))
 
 
 def pair_seconds(loads: int, block: float, rest: float) -> float:

@@ -7,6 +7,7 @@ from math import log
 
 from ipctune.bench.block import Block
 from ipctune.bench.histogram import Histogram, tail
+from ipctune.judge.tails import Buckets
 from ipctune.tune.model import ArmFigures
 
 __all__ = ["Arm", "Series"]
@@ -95,6 +96,15 @@ class Series:
         found = [(self.a.p99(i), self.b.p99(i)) for i in range(self.pairs())]
         return [log(b / a) for a, b in found if a is not None and b is not None]
 
+    def histograms(self) -> tuple[list[Buckets], list[Buckets]]:
+        """Each arm's latencies, a histogram a block."""
+        n = self.pairs()
+        return _buckets(self.a.blocks[:n]), _buckets(self.b.blocks[:n])
+
     def known_p99(self) -> bool:
         """Whether both arms have enough samples for a p99 at all."""
         return all(arm.figures().p99_ns is not None for arm in (self.a, self.b))
+
+
+def _buckets(blocks: Sequence[Block]) -> list[Buckets]:
+    return [block.histogram.buckets for block in blocks if block.histogram is not None]

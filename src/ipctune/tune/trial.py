@@ -7,6 +7,7 @@ from ipctune.bench.spec import Spec
 from ipctune.judge.flips import as_fraction, interval
 from ipctune.judge.rules import p99_worse
 from ipctune.judge.sequential import Decision, Plan, decide, plan
+from ipctune.judge.tails import pooled_tail
 from ipctune.tune.goals import Judgement, judge
 from ipctune.tune.measure import Pairs
 from ipctune.tune.model import Effect, Goal, LoadResult, Settings
@@ -92,9 +93,10 @@ def load_result(spec: Spec, series: Series, looks: Plan | None) -> LoadResult:
 
 
 def _p99(series: Series) -> bool | None:
+    """Worse where the blocks' own p99 are, or that of all samples together: stalls need not be in most blocks."""
     if not series.known_p99():
         return None
-    return p99_worse(interval(series.p99(), 0.05))
+    return p99_worse(interval(series.p99(), 0.05)) or p99_worse(pooled_tail(*series.histograms()))
 
 
 def _upper(d: Sequence[float]) -> float | None:
