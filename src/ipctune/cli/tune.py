@@ -19,7 +19,7 @@ __all__ = ["command"]
     help="What a change is kept for: latency × price, latency alone, messages/s, or CPU a message.",
 )
 @click.option(
-    "--time", "seconds", type=DURATION, default="3m", show_default=True, help="Length of the run, 45s to 24h."
+    "--time", "seconds", type=DURATION, default="3m", show_default=True, help="Length of the run, 78s to 24h."
 )
 @click.option(
     "--mechanism", default="pipe", show_default=True, help="What the pair talks through; see `ipctune bench`."

@@ -30,6 +30,7 @@ from ipctune.tune.loop import Declined, tune
 from ipctune.tune.measure import pair_seconds
 from ipctune.tune.model import Goal, Settings, Trial, TuneResult
 from ipctune.tune.plan import Plan
+from ipctune.tune.proof import PROOF_PAIRS
 from ipctune.tune.save import save, to_json
 from ipctune.tune.trials import LEAST_PAIRS
 
@@ -39,10 +40,10 @@ __all__ = ["run_tune"]
 class _Screen(Progress):
     """Shows a run as it goes, and asks once."""
 
-    def __init__(self, journal: Journal, *, yes: bool, dry_run: bool, quiet: bool, make_last: bool) -> None:
+    def __init__(self, journal: Journal, goal: Goal, *, yes: bool, dry_run: bool, quiet: bool, make_last: bool) -> None:
         super().__init__()
         self._journal, self._yes, self._dry_run, self._quiet = journal, yes, dry_run, quiet
-        self._make_last = make_last
+        self._make_last, self._goal = make_last, goal
         self._style = Style.auto(sys.stderr if quiet else sys.stdout)
 
     def say(self, text: str) -> None:
@@ -70,7 +71,7 @@ class _Screen(Progress):
         return tuple(f"{path} (--commit)" for path in plan_files(kept, systemd=systemd()).files)
 
     def tried(self, trial: Trial) -> None:
-        self.say(render_trial(trial, self._style))
+        self.say(render_trial(trial, self._goal, self._style))
 
     def stage(self, name: str, seconds: float) -> None:
         if name in ("trials", "limits"):
@@ -83,7 +84,7 @@ def run_tune(options: dict[str, Any], *, make_last: bool, yes: bool, dry_run: bo
     settings = _settings(options)
     journal = open_journal()
     assert journal is not None
-    screen = _Screen(journal, yes=yes, dry_run=dry_run, quiet=as_json, make_last=make_last)
+    screen = _Screen(journal, settings.goal, yes=yes, dry_run=dry_run, quiet=as_json, make_last=make_last)
     with screen, ended_by_signals():
         with exclusive(journal, wait=wait, look_only=dry_run) as recovered:
             host = read_host(quick=True)
@@ -139,9 +140,14 @@ def _settings(options: dict[str, Any]) -> Settings:
     unknown = [name for name in named if name not in KNOBS]
     if unknown:
         raise WrongUse(f"there is no knob {unknown[0]}", hint=f"one of {', '.join(KNOBS)}")
-    least = 2 * LEAST_PAIRS * pair_seconds(2, options["block"], options["rest"])
-    if not least <= options["seconds"] <= 86400:
-        raise WrongUse(f"--time takes {math.ceil(least)}s to 24h: a verdict needs {LEAST_PAIRS} pairs in half of it")
+    trial = 2 * LEAST_PAIRS * pair_seconds(2, options["block"], options["rest"])
+    proof = 4 * PROOF_PAIRS * pair_seconds(4, options["block"], options["rest"])
+    least = max(trial, proof)
+    if not math.floor(least) <= options["seconds"] <= 86400:
+        raise WrongUse(
+            f"--time takes {math.floor(least)}s to 24h",
+            hint=f"a verdict needs {LEAST_PAIRS} pairs in half of it, its proof {PROOF_PAIRS} in a quarter",
+        )
     known = [m.name for m in mechanisms()]
     if options["mechanism"] not in known:
         raise WrongUse(f"there is no mechanism {options['mechanism']}", hint=f"one of {', '.join(known)}")

@@ -3,8 +3,8 @@
 sysctl.d(5): files of all folders in one order by name, the last line of a key wins, and a line with a pattern counts
 only for keys that no line names. /etc/sysctl.conf counts as last: procps reads it so. tmpfiles.d(5): of two lines
 for one path, or for one pattern, the first counts and the other is dropped if they differ in anything but their type;
-paths and patterns have their turn in the order in which each was first named, f+ (here: F) before all of them (tried with systemd 252). tuned applies its
-profile after both.
+paths and patterns have their turn in the order in which each was first named, f+ (here: F) before all of them (tried
+with systemd 252). tuned applies its profile after both.
 """
 
 import fnmatch

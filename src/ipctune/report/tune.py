@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from time import localtime, strftime
 
+from ipctune.knobs.registry import KNOBS
 from ipctune.report.figures import figures, folded
 from ipctune.report.style import Style
 from ipctune.report.words import duration, effect, load_name, micro, percent, value
 from ipctune.report.words import share as percentage
-from ipctune.tune.evidence import Evidence
-from ipctune.tune.goals import judge
+from ipctune.tune.evidence import LEAST_SHARE, Evidence
+from ipctune.tune.goals import judge, metric
 from ipctune.tune.model import Goal, NotTried, Outcome, Trial, TuneResult
 from ipctune.tune.plan import Candidate, Plan
 
@@ -64,10 +65,10 @@ def _name(candidate: Candidate) -> str:
     return candidate.knob.title + (" (short look)" if candidate.reference else "")
 
 
-def render_trial(trial: Trial, style: Style) -> str:
-    """One line or two when a trial ends."""
+def render_trial(trial: Trial, goal: Goal, style: Style) -> str:
+    """A few lines when a trial ends."""
     head = f"   {_clip(trial.title + ' ' + value(trial.value), 44):<45}{_outcome(trial.outcome, style)}"
-    return "\n".join([head, *map(_indent, figures(trial.loads)), *map(style.dim, folded(trial.why))])
+    return "\n".join([head, *map(_indent, figures(trial.loads, goal)), *map(style.dim, folded(trial.why))])
 
 
 def _outcome(outcome: Outcome, style: Style) -> str:
@@ -108,7 +109,7 @@ def _kept(result: TuneResult, style: Style) -> list[str]:
         elif not trial.loads:
             lines.append(f"     {trial.why}")
     if result.proof is not None:
-        lines += [f"     {line}" for line in figures(result.proof.loads)]
+        lines += [f"     {line}" for line in figures(result.proof.loads, result.settings.goal)]
         drift = "" if result.proof.drift is None else f"; the baseline drifted by {percent(result.proof.drift)}"
         lines.append(style.dim(f"     {result.proof.pairs} pairs measured after the decision{drift}"))
     if result.until is not None:
@@ -125,17 +126,19 @@ def _kept(result: TuneResult, style: Style) -> list[str]:
 
 def _nothing(result: TuneResult, style: Style) -> list[str]:
     if result.interrupted:
-        return [line for t in result.trials for line in render_trial(t, style).splitlines()] or ["   nothing yet"]
+        return [line for t in result.trials for line in render_trial(t, result.settings.goal, style).splitlines()] or [
+            "   nothing yet"
+        ]
     if result.proof is not None and not result.proof.held:
         return [
             f"   The proof did not hold: {result.proof.why}. Everything is back.",
-            *map(_indent, figures(result.proof.loads)),
+            *map(_indent, figures(result.proof.loads, result.settings.goal)),
         ]
-    best = _best(result.trials)
+    best = _best(result.trials, result.settings.goal)
     if best is not None:
         return [
             f"   {style.bold(best.title)} {value(best.value)} helps, but `{result.settings.goal}` does not keep it:",
-            *map(_indent, figures(best.loads)),
+            *map(_indent, figures(best.loads, result.settings.goal)),
             f"     {best.why}",
             *(
                 f"   What it gains and costs decides: ipctune tune --goal {goal} --only {best.knob}"
@@ -147,6 +150,13 @@ def _nothing(result: TuneResult, style: Style) -> list[str]:
         return ["   Undecided: too noisy for the time. More of it may tell: ipctune tune --time 10m"]
     if result.refusals:
         return [f"   {r.message}" for r in result.refusals]
+    if result.needs_root:
+        what = ", ".join(KNOBS[name].title for name in result.needs_root if name in KNOBS)
+        return [
+            f"   {style.bold(_cause(result))}. What can help needs root:",
+            *folded(f"{what}", "     "),
+            "   sudo ./run (or: sudo ipctune tune) tries each, and takes back what does not help.",
+        ]
     advice = [t for t in result.trials if t.outcome is Outcome.ADVICE]
     if advice:
         return [f"   {style.bold(_cause(result))}. What helps belongs to the programs, not to the machine:"]
@@ -156,9 +166,21 @@ def _nothing(result: TuneResult, style: Style) -> list[str]:
         return [head, *(f"   {t.title} {value(t.value)}: {t.why}" for t in refused)]
     if result.bottleneck != "none":
         return [f"   {style.bold(_cause(result))}, and no setting of this machine changes that."]
-    within = f", shown to within {percentage(result.shown_within)}" if result.shown_within is not None else ""
-    why = "no vCPU has to be woken, no queue is full, nothing waits behind others."
-    return [f"   {style.bold('Nothing to gain here')}{within}: {why}"]
+    return _none_found(result, style)
+
+
+def _none_found(result: TuneResult, style: Style) -> list[str]:
+    """No cause was named: shown to be absent, or merely not shown to be there."""
+    looked = ", ".join(
+        f"{b.title} at most {percentage(max(0.0, b.high))}" for b in result.bottlenecks if b.high is not None
+    )
+    left = f"Not looked at: {'; '.join(result.unseen)}." if result.unseen else ""
+    rest = [line for text in (f"Looked at: {looked or 'nothing'}.", left) if text for line in folded(text, "   ")]
+    within = result.shown_within
+    if within is None or within >= LEAST_SHARE:
+        most = "anything" if within is None else f"up to {percentage(within)}"
+        return [f"   {style.bold('Undecided')}: {most} may be there to gain. Longer: ipctune tune --time 10m", *rest]
+    return [f"   {style.bold('Nothing to gain here')}, shown to within {percentage(within)}.", *rest]
 
 
 def _cause(result: TuneResult) -> str:
@@ -169,10 +191,11 @@ def _cause(result: TuneResult) -> str:
     return f"{cause.title[:1].upper()}{cause.title[1:]} explains {percentage(cause.share or 0)} of the time"
 
 
-def _best(trials: Sequence[Trial]) -> Trial | None:
-    """The rejected trial with the best p50."""
-    found = [t for t in trials if t.outcome is Outcome.REJECTED and any(x.p50.word == "better" for x in t.loads)]
-    return min(found, key=lambda t: sum(load.p50.effect for load in t.loads), default=None)
+def _best(trials: Sequence[Trial], goal: Goal) -> Trial | None:
+    """The rejected trial that does most for the goal's own figure."""
+    sign = -1.0 if goal is Goal.THROUGHPUT else 1.0
+    found = [t for t in trials if t.outcome is Outcome.REJECTED]
+    return min(found, key=lambda t: sum(sign * metric(goal, load).effect for load in t.loads), default=None)
 
 
 def _elsewhere(result: TuneResult, trial: Trial) -> list[Goal]:

@@ -42,8 +42,8 @@ def load_name(load: LoadResult) -> str:
 
 
 def short_load(load: LoadResult) -> str:
-    """The same for a column: `at 1,000/s`, `flat out, not pinned`."""
-    where = ", not pinned" if load.placement == "free" else ""
+    """The same for a column: `at 1,000/s`, `flat out, unpinned`."""
+    where = ", unpinned" if load.placement == "free" else ""
     return (f"at {load.rate:,.6g}/s" if load.rate else ("flat out" if where else "as fast as it goes")) + where
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ipctune.tune.model import Effect, Goal, LoadResult
 
-__all__ = ["Judgement", "judge", "metric"]
+__all__ = ["METRICS", "Judgement", "judge", "metric"]
 
 _P50_MARGIN = 0.10  # not worse: the interval excludes 10 % more
 _CPU_MARGIN = 0.05  # what the goal `cpu` allows
@@ -59,13 +59,13 @@ def _counts(goal: Goal, load: LoadResult) -> bool:
 
 
 def _no_gain(goal: Goal, loads: Sequence[LoadResult]) -> str:
-    what = _METRIC[goal]
+    what = METRICS[goal]
     words = ", ".join(f"{metric(goal, load).word} {name(load)}" for load in loads)
     return f"{what}: {words}"
 
 
 def _gain(goal: Goal, better: Sequence[LoadResult]) -> str:
-    return f"{_METRIC[goal]} better {' and '.join(name(load) for load in better)}"
+    return f"{METRICS[goal]} better {' and '.join(name(load) for load in better)}"
 
 
 def _harm(goal: Goal, loads: Sequence[LoadResult]) -> str:
@@ -94,12 +94,13 @@ def _too_dear(
     return ""
 
 
-_METRIC = {
+METRICS = {
     Goal.BALANCED: "latency × price",
     Goal.LATENCY: "p50",
     Goal.THROUGHPUT: "messages/s",
     Goal.CPU: "price a message",
 }
+"""What each goal looks at first, in words."""
 
 
 def name(load: LoadResult) -> str:

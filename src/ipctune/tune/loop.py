@@ -11,13 +11,15 @@ from typing import Protocol
 
 import ipctune
 from ipctune.bench.spec import Spec
+from ipctune.bench.wake import knee
 from ipctune.errors import NotPossible
 from ipctune.host.model import Host
 from ipctune.journal.restore import Restored
 from ipctune.journal.session import Session, guarded
 from ipctune.journal.store import Journal
 from ipctune.knobs.model import Kind
-from ipctune.tune.evidence import Evidence, gather
+from ipctune.knobs.registry import KNOBS
+from ipctune.tune.evidence import Evidence, gather, sure_causes
 from ipctune.tune.model import (
     Advice,
     Bottleneck,
@@ -126,9 +128,10 @@ def _run(host: Host, settings: Settings, journal: Journal, listener: Listener, f
         findings.refusals.append(refusal)
         plan = _limits_plan(host, settings, refusal)
     findings.not_tried += plan.not_tried
-    findings.advice += [*_holders(host), *plan.advice]
+    findings.advice += [*_holders(host, findings.evidence), *plan.advice]
     if not plan.candidates:
         return
+    clock.pause()
     if not listener.consent(plan, clock.left()):
         raise _No
     clock.resume()
@@ -142,8 +145,10 @@ def _run(host: Host, settings: Settings, journal: Journal, listener: Listener, f
             _speed(settings, plan, session, listener, findings, clock)
 
 
-def _holders(host: Host) -> list[Advice]:
+def _holders(host: Host, evidence: Evidence | None) -> list[Advice]:
     """Who asks for 0 µs already: no vCPU halts then, and nothing is left to gain there."""
+    if host.idle.latency_request_us is None and evidence and evidence.curve and knee(evidence.curve).kind == "awake":
+        return [Advice("no idle gap makes a message slower: something keeps the vCPUs awake; root can see what")]
     if host.idle.latency_request_us != 0:
         return []
     who = ", ".join(f"{h.command} (pid {h.pid})" for h in host.idle.holders) or "a process that can't be seen from here"
@@ -156,6 +161,14 @@ def _writes(plan: Plan) -> bool:
 
 def _limits_plan(host: Host, settings: Settings, refusal: Refusal) -> Plan:
     limits = find_limits(host, settings.spec, refusal, settings.seed)
+    barred = [
+        knob.id for knob, _ in limits if knob.id in settings.without or (settings.only and knob.id not in settings.only)
+    ]
+    if barred:
+        raise NotPossible(
+            f"this machine refuses the workload: {refusal.message}",
+            hint=f"{', '.join(barred)} would have to be raised, and --only or --without leaves it out",
+        )
     if not limits:
         raise NotPossible(
             f"this machine refuses the workload: {refusal.message}", hint="choose another size or mechanism"
@@ -232,11 +245,28 @@ def _result(host: Host, settings: Settings, findings: _Findings, started: float)
         recovered=findings.recovered,
         interrupted=findings.interrupted,
         shown_within=_shown_within(causes, findings.trials),
+        unseen=evidence.unseen if evidence else (),
+        needs_root=_needs_root(host, evidence),
+    )
+
+
+def _needs_root(host: Host, evidence: Evidence | None) -> tuple[str, ...]:
+    """Knobs of the machine that can help against what was named, and that we may not set."""
+    if host.privileges.root or evidence is None:
+        return ()
+    named = set(sure_causes(evidence.bottlenecks))
+    root = replace(host, privileges=replace(host.privileges, euid=0))
+    found = [k for k in KNOBS.values() if k.helps & named and k.kind in (Kind.FILES, Kind.LEASE)]
+    return tuple(
+        k.id for k in found if k.candidates(root, evidence.hints) or (k.lease is not None and host.idle.driver)
     )
 
 
 def _shown_within(causes: Sequence[Bottleneck], trials: Sequence[Trial]) -> float | None:
-    """What is surely left to gain at most: the widest bound of any cause that was looked at, 0 to 1."""
+    """What is surely left to gain at most: the widest bound of any cause that was looked at, 0 to 1.
+
+    A cause without a bound leaves everything open.
+    """
     seen = [e.could_have_seen for t in trials for load in t.loads if (e := load.p50).could_have_seen is not None]
-    bounds = [b.high for b in causes if b.high is not None]
-    return min(1.0, max([*bounds, *seen], default=0.0)) if bounds or seen else None
+    bounds = [1.0 if b.high is None else b.high for b in causes]
+    return max(0.0, min(1.0, max([*bounds, *seen]))) if bounds or seen else None

@@ -102,6 +102,7 @@ class LoadResult:
     """A trial at one load: `rate` 0 is as fast as it goes; `placement` is across, same or free.
 
     `p50_bound` is the upper end of p50's plain 95 % interval, which guards against harm; None is no bound.
+    `keeps_up`: both arms got through nearly all of an open loop's messages, so that latency is no growing queue's.
     """
 
     rate: float
@@ -115,6 +116,7 @@ class LoadResult:
     p50_bound: float | None
     p99_worse: bool | None
     extra_vcpus: float
+    keeps_up: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,11 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class TuneResult:
-    """Everything a run found. `until` is when what was kept goes back (s since the epoch); None: nothing was kept."""
+    """Everything a run found. `until` is when what was kept goes back (s since the epoch); None: nothing was kept.
+
+    `shown_within`: no cause that was looked at explains more of the time, 0 to 1; None where none was. `unseen` are
+    causes that could not be looked at, and why; `needs_root` knobs that can help here and that only root can try.
+    """
 
     version: str
     run: str
@@ -212,3 +218,5 @@ class TuneResult:
     recovered: tuple[str, ...]
     interrupted: bool = False
     shown_within: float | None = None
+    unseen: tuple[str, ...] = ()
+    needs_root: tuple[str, ...] = ()

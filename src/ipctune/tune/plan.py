@@ -7,7 +7,7 @@ from ipctune.host.model import Host
 from ipctune.knobs.files import ALLOWED
 from ipctune.knobs.model import Cause, Kind, Knob, Value
 from ipctune.knobs.registry import KNOBS
-from ipctune.tune.evidence import Evidence
+from ipctune.tune.evidence import Evidence, sure_causes
 from ipctune.tune.model import Advice, Goal, NotTried, Settings
 
 __all__ = ["Candidate", "Plan", "make_plan"]
@@ -47,7 +47,8 @@ def make_plan(host: Host, settings: Settings, evidence: Evidence) -> Plan:
             left.append(NotTried(knob.id, why or knob.why_not(host)))
         elif knob.kind is not Kind.ADVICE:
             found += [_candidate(knob, value, settings) for value in values]
-    found.sort(key=lambda c: (c.reference, c.knob.kind is Kind.OPTION))
+    order = list(_named(evidence))
+    found.sort(key=lambda c: (c.reference, c.knob.kind is Kind.OPTION, _rank(c.knob, order)))
     advice = tuple(_advice(host, knob, evidence) for knob in KNOBS.values() if _advises(host, knob, evidence))
     return Plan(tuple(found), tuple(left), advice, writes(found))
 
@@ -61,9 +62,18 @@ def _left_out(host: Host, knob: Knob, settings: Settings, evidence: Evidence) ->
         return f"needs kernel {knob.since[0]}.{knob.since[1]}"
     if settings.only or knob.kind is Kind.LIMIT:
         return ""  # a limit is judged by a recorded refusal, not by a share of the time
-    if evidence.bottleneck not in knob.helps:
+    if not knob.helps & _named(evidence).keys():
         return f"no evidence for it here (it helps with {', '.join(sorted(knob.helps))})"
     return ""
+
+
+def _named(evidence: Evidence) -> dict[str, None]:
+    """Every cause that surely explains enough, the largest first: a second one is worth a trial too."""
+    return dict.fromkeys((evidence.bottleneck, *sure_causes(evidence.bottlenecks)))
+
+
+def _rank(knob: Knob, order: Sequence[str]) -> int:
+    return min((order.index(cause) for cause in knob.helps if cause in order), default=len(order))
 
 
 def _candidate(knob: Knob, value: Value, settings: Settings) -> Candidate:
@@ -73,8 +83,8 @@ def _candidate(knob: Knob, value: Value, settings: Settings) -> Candidate:
 
 
 def _advises(host: Host, knob: Knob, evidence: Evidence) -> bool:
-    fits = knob.kind is Kind.ADVICE and evidence.bottleneck in knob.helps
-    return fits and bool(knob.candidates(host, evidence.hints))
+    fits = knob.kind is Kind.ADVICE and knob.helps & _named(evidence).keys()
+    return bool(fits) and bool(knob.candidates(host, evidence.hints))
 
 
 def _advice(host: Host, knob: Knob, evidence: Evidence) -> Advice:

@@ -18,9 +18,11 @@ from ipctune.tune.switch import ChangeSwitch, SetSwitch
 from ipctune.tune.trial import load_result, loads_of
 from ipctune.tune.trials import Clock
 
-__all__ = ["prove"]
+__all__ = ["PROOF_PAIRS", "prove"]
 
-_LEAST, _MOST = 6, 24
+PROOF_PAIRS = 6
+"""The fewest pairs of a proof: a sign-flip interval at 95 % needs six."""
+_MOST = 24
 
 
 def prove(
@@ -51,8 +53,8 @@ def _measure(
     switch = SetSwitch([ChangeSwitch(change) for change in changes])
     pairs = Pairs(specs, switch, settings.block, settings.rest, rng, settle)
     each = pair_seconds(len(specs), settings.block, max(settings.rest, settle))
-    end = time.monotonic() + max(clock.share(0.25), _LEAST * each)
-    while pairs.count() < _LEAST or (pairs.count() < _MOST and time.monotonic() + each < end):
+    end = time.monotonic() + max(clock.share(0.25), PROOF_PAIRS * each)
+    while pairs.count() < PROOF_PAIRS or (pairs.count() < _MOST and time.monotonic() + each < end):
         pairs.measure()
         tick(f"proof: pair {pairs.count()}")
     loads = tuple(load_result(spec, s, None) for spec, s in zip(specs, pairs.series, strict=True))

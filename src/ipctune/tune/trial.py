@@ -19,6 +19,10 @@ REFERENCE_PAIRS = 6
 """A short look at what the goal could not keep: a sign-flip interval at 95 % needs six pairs."""
 
 
+_KEEPS_UP = 0.95
+"""Part of an open loop's rate below which the pair falls behind: latency is then that of a growing queue."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tried:
     """What the blocks of a trial say."""
@@ -54,7 +58,7 @@ def try_out(
             settings.goal, loads, idle_vcpus=None, max_cpu=settings.max_cpu, max_idle_cpu=settings.max_idle_cpu
         )
         tick(done, loads)
-        if done >= most or judgement.settled or _futile(settings.goal, pairs, looks):
+        if done >= most or judgement.settled or (not judgement.helps and _futile(settings.goal, pairs, looks)):
             return Tried(loads, judgement, *_blocks(pairs), done)
 
 
@@ -89,6 +93,7 @@ def load_result(spec: Spec, series: Series, looks: Plan | None) -> LoadResult:
         p50_bound=_upper(series.p50()),
         p99_worse=_p99(series),
         extra_vcpus=tried.price_vcpus - now.price_vcpus,
+        keeps_up=min(now.messages_per_second, tried.messages_per_second) >= _KEEPS_UP * spec.rate,
     )
 
 

@@ -39,7 +39,7 @@ class Clock:
 
     def __post_init__(self) -> None:
         self._start = time.monotonic()
-        self._spent = 0.0
+        self._asked = self._start
 
     def share(self, part: float) -> float:
         return self.seconds * part
@@ -48,9 +48,13 @@ class Clock:
         """What is left of the whole run."""
         return self.seconds - (time.monotonic() - self._start)
 
+    def pause(self) -> None:
+        """The question is put: what the user takes to answer it is not the run's time."""
+        self._asked = time.monotonic()
+
     def resume(self) -> None:
-        """Start counting again after the question: the evidence has had its quarter."""
-        self._start = time.monotonic() - self.seconds * 0.25
+        """The answer is there."""
+        self._start += time.monotonic() - self._asked
 
 
 def run_trials(
@@ -64,9 +68,10 @@ def run_trials(
     rng: random.Random,
 ) -> list[Candidate]:
     """Fill `trials` and `not_tried`; returns the candidates to be proved and kept."""
-    end = time.monotonic() + clock.share(0.5)
+    end = time.monotonic() + min(clock.share(0.5), max(0.0, clock.left() - clock.share(0.25)))
     family = len(loads_of(settings)) * max(1, sum(not c.reference for c in plan.candidates))
     waiting = list(plan.candidates)
+    idle = _IdlePrice(settings.idle)
     winners: list[tuple[Candidate, Trial]] = []
     while waiting:
         candidate = waiting.pop(0)
@@ -79,7 +84,7 @@ def run_trials(
             not_tried.append(NotTried(candidate.knob.id, f"{_value(candidate)}: no time left", needs))
             continue
         try:
-            trial = _one(candidate, settings, journal, told, most, family, rng)
+            trial = _one(candidate, settings, journal, told, most, family, rng, idle)
         except _InterruptedTrial as cut:
             trials.append(cut.trial)
             raise KeyboardInterrupt from None
@@ -107,11 +112,17 @@ def _pairs_for(candidate: Candidate, waiting: Sequence[Candidate], settings: Set
     """How many pairs this candidate may take: a fair share of what is left, and 0 where its least does not fit."""
     least = _least(candidate)
     each = _seconds(candidate, settings, 1)
+    left -= idle_seconds(candidate, settings)
     if candidate.reference or candidate.knob.kind is Kind.OPTION:
         return least if left >= least * each else 0
     later = sum(_seconds(c, settings, _least(c)) for c in waiting)
     fair = int(max(left - later, left / (1 + sum(_least(c) == LEAST_PAIRS for c in waiting))) / each)
     return 0 if left < least * each else min(settings.pairs, max(least, fair))
+
+
+def idle_seconds(candidate: Candidate, settings: Settings) -> float:
+    """What its price on an idle machine takes, with it and without, should it win."""
+    return 2 * settings.idle if _stays(candidate) else 0.0
 
 
 def _one(
@@ -122,6 +133,7 @@ def _one(
     most: int,
     family: int,
     rng: random.Random,
+    idle_price: "_IdlePrice",
 ) -> Trial:
     title = candidate.knob.title
 
@@ -135,7 +147,10 @@ def _one(
             pairs = Pairs(loads_of(settings), switch, settings.block, settings.rest, rng, candidate.knob.settle)
             share = 1 if candidate.reference or candidate.knob.kind is Kind.OPTION else family
             tried = try_out(pairs, settings, most=most, family=share, tick=tick)
-            idle = _idle(switch, told, title, settings.idle) if tried.judgement.keep and _stays(candidate) else None
+            idle = None
+            if tried.judgement.keep and _stays(candidate):
+                told.tick(f"{title}: its price on an idle machine")
+                idle = idle_price.of(switch)
     except NotPossible as refused:
         return _refused(candidate, refused)
     except KeyboardInterrupt:
@@ -153,14 +168,31 @@ def _stays(candidate: Candidate) -> bool:
     return candidate.knob.kind is not Kind.OPTION and not candidate.reference
 
 
-def _idle(switch: Switch, told: Told, title: str, seconds: float) -> float | None:
-    told.tick(f"{title}: its price on an idle machine")
-    switch.on()
-    before, start = switch.own_cpu_ns(), time.monotonic()
-    polled = idle_vcpus(seconds)
-    took = time.monotonic() - start
-    own = (switch.own_cpu_ns() - before) / (took * 1e9) if took else 0.0
-    return own if polled is None else polled + own
+@dataclass
+class _IdlePrice:
+    """What a setting burns on an idle machine, in vCPUs, `seconds` a look: the growth over the present state.
+
+    The present state is looked at once: it does not change from winner to winner.
+    """
+
+    seconds: float
+    now: float | None = None
+
+    def of(self, switch: Switch) -> float | None:
+        """The growth with the switch on; None where nothing tells and nothing of ours runs."""
+        if self.now is None:
+            switch.off()
+            self.now = self._polled(switch)
+        switch.on()
+        tried = self._polled(switch)
+        return None if tried is None else max(0.0, tried - (self.now or 0.0))
+
+    def _polled(self, switch: Switch) -> float | None:
+        before, start = switch.own_cpu_ns(), time.monotonic()
+        polled = idle_vcpus(self.seconds)
+        took = time.monotonic() - start
+        own = (switch.own_cpu_ns() - before) / (took * 1e9) if took else 0.0
+        return own if polled is None else polled + own
 
 
 class _InterruptedTrial(Exception):
@@ -204,7 +236,7 @@ def _trial(candidate: Candidate, tried: Tried, judgement: Judgement, idle: float
         value=dict(candidate.value),
         was=candidate.now,
         outcome=_outcome(candidate, tried, judgement, goal),
-        why=_why(tried, judgement),
+        why=_why(candidate, tried, judgement),
         loads=tried.loads,
         idle_vcpus=idle,
         spoiled=tried.spoiled,
@@ -219,13 +251,17 @@ def _outcome(candidate: Candidate, tried: Tried, judgement: Judgement, goal: Goa
         return Outcome.ADVICE if helps else Outcome.NO_GAIN
     if judgement.keep:
         return Outcome.REJECTED if candidate.reference else Outcome.KEPT
+    if judgement.helps and not judgement.settled:
+        return Outcome.UNDECIDED
     if judgement.helps or any(load.p50.word == "better" for load in tried.loads):
         return Outcome.REJECTED
     words = [metric(goal, load).word for load in tried.loads]
     return Outcome.UNDECIDED if "undecided" in words else Outcome.NO_GAIN
 
 
-def _why(tried: Tried, judgement: Judgement) -> str:
+def _why(candidate: Candidate, tried: Tried, judgement: Judgement) -> str:
+    if judgement.keep and candidate.reference:
+        return f"{judgement.why}, but it polls for ever, on an idle machine too: for the goal latency alone"
     if judgement.keep or judgement.helps:
         return judgement.why
     better = [name(load) for load in tried.loads if load.p50.word == "better"]

@@ -207,11 +207,12 @@ def make_knob(
 
 def install(machine: Machine, monkeypatch: pytest.MonkeyPatch, *knobs: Knob) -> None:
     """Put the machine in the place of the real one, and these knobs in the place of ours."""
-    for module in ("measure", "trials", "proof", "evidence", "refusals", "loop", "verify"):
+    for module in ("measure", "trials", "proof", "causes", "evidence", "refusals", "loop", "verify"):
         monkeypatch.setattr(f"ipctune.tune.{module}.time", _Clock(machine))
-    for module in ("measure", "evidence", "refusals"):
+    for module in ("measure", "causes", "refusals"):
         monkeypatch.setattr(f"ipctune.tune.{module}.run", machine.run)
     monkeypatch.setattr("ipctune.tune.trials.idle_vcpus", machine.idle_vcpus)
+    monkeypatch.setattr("ipctune.tune.causes.halts", lambda _cpus: None)
     monkeypatch.setattr("ipctune.tune.evidence.halts", lambda: None)
     monkeypatch.setattr("ipctune.tune.evidence.measure_curve", lambda cpus, _seed, **_: curve(cpus))
     for name in ("start", "end", "set_timer", "clear_timer"):

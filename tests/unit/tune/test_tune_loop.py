@@ -14,8 +14,9 @@ from ipctune.journal.session import exclusive
 from ipctune.journal.store import Journal
 from ipctune.knobs.model import Cause, Kind, Knob
 from ipctune.tune.loop import Declined, _shown_within, placed, tune
-from ipctune.tune.model import Goal, Outcome, Proof, Settings, TuneResult
+from ipctune.tune.model import Bottleneck, Goal, Outcome, Proof, Settings, TuneResult
 
+host_of = host
 HELPS = Does(rate=0.8, flat=0.15, cpu=0.4)
 
 
@@ -103,7 +104,7 @@ def test_declined_writes_nothing(loop: Loop) -> None:
     assert loop.machine.started == []
 
 
-@pytest.mark.parametrize("block", [5, 61, 70, 200, 340])
+@pytest.mark.parametrize("block", [5, 61, 70, 200, 300])
 def test_an_interrupt_takes_everything_back_and_keeps_what_was_measured(loop: Loop, block: int) -> None:
     loop.machine.interrupt_at = block
     found = loop(loop.knob("idles"), loop.knob("helps", HELPS))
@@ -149,6 +150,19 @@ def test_an_interrupt_before_the_evidence_names_no_refusal(loop: Loop) -> None:
     found = loop(loop.knob("helps", HELPS))
     assert found.refusals == ()
     assert found.bottleneck != "refused"
+
+
+def test_without_root_what_root_could_try_is_named(loop: Loop) -> None:
+    knobs = (loop.knob("helps", HELPS), make_knob(loop.machine, "cpus", "same", kind=Kind.OPTION))
+    loop.monkeypatch.setattr(
+        f"{__name__}.host", lambda: replace(host_of(), privileges=replace(host_of().privileges, euid=1000))
+    )
+    assert loop(*knobs, asked=settings(only=("cpus",))).needs_root == ("helps",)
+
+
+def test_a_cause_without_a_bound_leaves_everything_open() -> None:
+    assert _shown_within((Bottleneck("copying", "copying", None, None, None, ()),), []) == 1.0
+    assert _shown_within((), []) is None
 
 
 def test_what_could_have_been_seen_is_what_it_is_shown_to_within() -> None:
@@ -211,6 +225,15 @@ def test_a_limit_that_refuses_the_workload_is_raised_and_kept(loop: Loop) -> Non
     assert found.kept == {"kernel.msgmax": {"kernel.msgmax": "1"}}
     assert loop.machine.state["kernel.msgmax"] == "1"
     assert "the workload runs now" in found.advice[0].text
+
+
+@pytest.mark.parametrize("asked", [settings(without=("kernel.msgmax",)), settings(only=("helps",))])
+def test_a_limit_that_the_user_left_out_is_not_raised(loop: Loop, asked: Settings) -> None:
+    refusing(loop, "kernel.msgmax", 1)
+    with pytest.raises(NotPossible, match="refuses the workload") as error:
+        loop(limit(loop), loop.knob("helps", HELPS), asked=asked)
+    assert "kernel.msgmax would have to be raised" in error.value.hint
+    assert nothing_left(loop.machine, loop.journal)
 
 
 def test_a_limit_that_is_not_enough_goes_back(loop: Loop) -> None:
