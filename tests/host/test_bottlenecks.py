@@ -24,7 +24,7 @@ def look(cause: Cause, spec: Spec) -> Bottleneck:
     host = read_host()
     spec = placed(host, spec)
     difference = next(d for d in differences(host, Settings(spec=spec)) if d.cause == cause)
-    return explain(difference, 6, random.Random(1), lambda _: None, block=0.15, rest=0.1)
+    return explain(difference, 6, random.Random(1), lambda _: None, block=0.1, rest=0.1)
 
 
 def named(found: Bottleneck) -> bool:

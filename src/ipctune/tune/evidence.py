@@ -61,7 +61,7 @@ def gather(host: Host, settings: Settings, seconds: float, tick: Callable[[str],
     pairs = max(_LEAST_PAIRS, min(10, int(each / (2 * (BLOCK_S + settings.rest + OVERHEAD_S)))))
     block = max(_SHORTEST, min(BLOCK_S, each / (2 * pairs) - settings.rest - OVERHEAD_S))
     found = {d.cause: explain(d, pairs, rng, tick, block, settings.rest) for d in shown}
-    if name_bottleneck(tuple(found.values())) == NONE:
+    if name_bottleneck(tuple(found.values())) == NONE and not settings.only:
         for d in _open(shown, found, settings.seconds / 2, block + settings.rest + OVERHEAD_S):
             found[d.cause] = explain(d, _MORE_PAIRS, rng, tick, block, settings.rest)
     causes = tuple(sorted(_awake(found.values(), curve), key=lambda b: -(b.share or 0.0)))
