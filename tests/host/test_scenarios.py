@@ -11,6 +11,7 @@ import pytest
 from ipctune.bench.spec import Spec
 from ipctune.host import read_host
 from ipctune.host.model import Host
+from ipctune.host.model_watch import Watch
 from ipctune.host.state import State, open_state
 from ipctune.journal.session import exclusive, revert
 from ipctune.journal.store import Journal
@@ -30,6 +31,8 @@ class Silent:
     def stage(self, name: str, seconds: float) -> None: ...
 
     def tick(self, text: str) -> None: ...
+
+    def watched(self, watch: Watch, *, goes_on: bool) -> None: ...
 
     def found(self, evidence: Evidence) -> None: ...
 
@@ -70,7 +73,7 @@ def selected(journal: Journal, knob: str, settings: Settings, host: Host | None 
     return next(t for t in result.trials if t.knob == knob)
 
 
-SHORT = Settings(rate=5000.0, block=0.08)
+SHORT = Settings(rate=5000.0, block=0.08, watch=0.0)
 LATENCY = dataclasses.replace(SHORT, goal=Goal.LATENCY)
 
 
@@ -119,7 +122,7 @@ def test_what_belongs_to_a_program_ends_as_advice(journal: Journal, knob: str, s
 def refused(journal: Journal, spec: Spec) -> TuneResult:
     """A run for a workload that this machine refuses."""
     with exclusive(journal):
-        return tune(read_host(), Settings(spec=spec, seconds=20, hold=60), journal, Silent())
+        return tune(read_host(), Settings(spec=spec, seconds=20, hold=60, watch=0.0), journal, Silent())
 
 
 @pytest.mark.parametrize(
