@@ -157,17 +157,17 @@ def pair(cpus: str, *more: str) -> Iterator[None]:
 def test_programs_that_talk_across_vcpus() -> None:
     first, second, *_ = sorted(os.sched_getaffinity(0))
     with pair(f"{first},{second}", "--rate", "2000"):
-        looks = [found for found in (watched() for _ in range(3)) if found["cause"] == "ipc"]
-    assert looks
-    assert looks[0]["rates"]["wakes"] > 1000
-    assert looks[0]["ceiling"]["waiting_ms"] > 10
-    assert "ipctune-core" in {program["name"] for program in looks[0]["rates"]["programs"]}
+        found = next((look for look in (watched() for _ in range(3)) if look["cause"] == "ipc"), None)
+    assert found is not None
+    assert found["rates"]["wakes"] > 1000
+    assert found["ceiling"]["waiting_ms"] > 10
+    assert "ipctune-core" in {program["name"] for program in found["rates"]["programs"]}
 
 
 def test_talk_inside_one_vcpu_wakes_nobody_from_sleep() -> None:
     cpu = max(os.sched_getaffinity(0))
     with pair(f"{cpu},{cpu}", "--rate", "2000"):
-        assert min(watched()["rates"]["wakes"] for _ in range(2)) < 1000
+        assert any(watched()["rates"]["wakes"] < 1000 for _ in range(3))
 
 
 def test_left_alone_the_machine_is_idle_or_has_little_to_gain() -> None:

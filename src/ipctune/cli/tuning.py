@@ -54,8 +54,8 @@ class _Screen(Progress):
             print(text, file=sys.stderr if self._quiet else sys.stdout, flush=True)
 
     def watched(self, watch: Watch, *, goes_on: bool) -> None:
-        self.say(render_watch(watch, self._style, title="1  IS IT IPC?"))
-        self.say(after_watch(watch, goes_on=goes_on))
+        text = render_watch(watch, self._style, title="1  IS IT IPC?")
+        self.say(text + after_watch(watch, goes_on=goes_on))
 
     def found(self, evidence: Evidence) -> None:
         self.say(render_why(evidence, self._style))

@@ -105,7 +105,7 @@ def _disk(rates: Rates, ms: float, *, hidden: bool) -> Waiting:
         return Waiting(WaitCause.DISK, ms, ms >= STALL_MS and not hidden, "programs wait for a disk")
     flushes = f", {busiest.flushes:,.0f} flushes/s (fsync)" if busiest.flushes and busiest.flushes >= 1 else ""
     who = f"; waiting now: {', '.join(rates.blocked[:3])}" if rates.blocked else ""
-    words = f"{busiest.name} is busy {busiest.busy:.0%} of the time{flushes}{who}"
+    words = f"{busiest.name} is busy {100 * busiest.busy:.0f} % of the time{flushes}{who}"
     return Waiting(WaitCause.DISK, ms, ms >= STALL_MS and not hidden, words)
 
 
@@ -116,7 +116,7 @@ def _full(rates: Rates) -> Waiting:
     over = count >= max(1, math.ceil(FULL_PART * len(rates.vcpus)))
     who = max(rates.programs, key=lambda p: p.vcpus, default=None)
     said = f"{who.name} runs for {who.vcpus:.2f} vCPU" if who else "programs run all the time"
-    where = f"vCPU {fullest.cpu} is {fullest.busy:.0%} busy" if fullest else "vCPUs are busy"
+    where = f"vCPU {fullest.cpu} is {100 * fullest.busy:.0f} % busy" if fullest else "vCPUs are busy"
     wait = (
         f"; programs wait {rates.run_wait_ms:,.0f} ms/s for their turn" if (rates.run_wait_ms or 0) >= STALL_MS else ""
     )

@@ -67,7 +67,7 @@ def _others(rates: Rates) -> list[str]:
     disk = max((d.busy for d in rates.disks), default=0.0)
     queue = "unknown" if rates.run_wait_ms is None else f"{rates.run_wait_ms:,.1f} ms/s"
     fullest = rates.fullest
-    full = "unknown" if fullest is None else f"{fullest.busy:.0%}".replace("%", " %")
+    full = "unknown" if fullest is None else f"{100 * fullest.busy:.0f} %"
     words = (f"steal {steal}", f"swap {swap}", f"disk {disk * 100:.0f} %", f"run queue {queue}", f"fullest vCPU {full}")
     return [word.replace(" ", "\xa0") for word in words]
 
@@ -94,9 +94,9 @@ def _fold(text: str, style: Style = PLAIN, strong: str = "") -> list[str]:
 
 
 def after_watch(watch: Watch, *, goes_on: bool) -> str:
-    """What `tune` does next, where that is not plain."""
+    """What `tune` does next, where that is not plain, and the end of the section."""
     if not goes_on:
         return ""
     if watch.stops:
-        return "   Going on all the same, with patterns of our own."
-    return "   So patterns of our own are measured." if watch.cause is WaitCause.IDLE else ""
+        return "\n   Going on all the same, with patterns of our own.\n"
+    return "\n   So patterns of our own are measured.\n" if watch.cause is WaitCause.IDLE else "\n"
