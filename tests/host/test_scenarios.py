@@ -11,6 +11,7 @@ import pytest
 from ipctune.bench.spec import Spec
 from ipctune.host import read_host
 from ipctune.host.model import Host
+from ipctune.host.model_watch import Watch
 from ipctune.host.state import State, open_state
 from ipctune.journal.session import exclusive, revert
 from ipctune.journal.store import Journal
@@ -30,6 +31,8 @@ class Silent:
     def stage(self, name: str, seconds: float) -> None: ...
 
     def tick(self, text: str) -> None: ...
+
+    def watched(self, watch: Watch, *, goes_on: bool) -> None: ...
 
     def found(self, evidence: Evidence) -> None: ...
 
@@ -73,7 +76,7 @@ def selected(journal: Journal, knob: str, settings: Settings, host: Host | None 
 
 
 # So many that a vCPU that polls is met awake at the rate as well: a gain that few short blocks show at both loads.
-SHORT = Settings(rate=12_000.0, block=0.04)
+SHORT = Settings(rate=12_000.0, block=0.04, watch=0.0)
 LATENCY = dataclasses.replace(SHORT, goal=Goal.LATENCY)
 
 
@@ -123,7 +126,7 @@ def test_what_belongs_to_a_program_ends_as_advice(journal: Journal, knob: str, s
 def refused(journal: Journal, spec: Spec) -> TuneResult:
     """A run for a workload that this machine refuses."""
     with exclusive(journal):
-        return tune(read_host(), Settings(spec=spec, seconds=20, hold=60), journal, Silent())
+        return tune(read_host(), Settings(spec=spec, seconds=20, hold=60, watch=0.0), journal, Silent())
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,7 @@ __all__ = ["command"]
 @click.option(
     "--commit", "make_last", is_flag=True, help="Make what is kept last at once (without a terminal: with --yes)."
 )
+@click.option("--anyway", is_flag=True, help="Go on also where something else than IPC holds the machine back.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Measure, show the plan and why the rest is not tried, and stop.")
 @click.option("--wait", is_flag=True, help="Wait for another ipctune to end.")
@@ -69,6 +70,9 @@ __all__ = ["command"]
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (schema: docs/tune.schema.json).")
 def command(make_last: bool, yes: bool, dry_run: bool, wait: bool, as_json: bool, **options: object) -> int:
     """Find the bottleneck, try what fits, prove it, keep it for 10 minutes.
+
+    First it watches your programs for 10 s: where steal, swap, a disk or a full vCPU
+    holds them back more than IPC can, it says so and stops.
 
     \b
     Touches: what the plan lists, which it shows before the first write. Everything

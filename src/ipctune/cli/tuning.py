@@ -15,6 +15,7 @@ from ipctune.cli.signals import ended_by_signals
 from ipctune.errors import Exit, WrongUse
 from ipctune.host import read_host
 from ipctune.host.model import Host
+from ipctune.host.model_watch import Watch
 from ipctune.journal.commit import commit, preview
 from ipctune.journal.lasting import plan_files
 from ipctune.journal.launch import systemd
@@ -25,6 +26,7 @@ from ipctune.knobs.registry import KNOBS
 from ipctune.report.commit import render as render_commit
 from ipctune.report.style import Style
 from ipctune.report.tune import render, render_plan, render_trial, render_why
+from ipctune.report.watch import after_watch, render_watch
 from ipctune.tune.evidence import Evidence
 from ipctune.tune.loop import Declined, tune
 from ipctune.tune.measure import pair_seconds
@@ -52,6 +54,10 @@ class _Screen(Progress):
         with suppress(OSError):
             print(text, file=sys.stderr if self._quiet else sys.stdout, flush=True)
 
+    def watched(self, watch: Watch, *, goes_on: bool) -> None:
+        text = render_watch(watch, self._style, title="1  IS IT IPC?")
+        self.say(text + after_watch(watch, goes_on=goes_on))
+
     def found(self, evidence: Evidence) -> None:
         self.say(render_why(evidence, self._style))
 
@@ -75,7 +81,7 @@ class _Screen(Progress):
 
     def stage(self, name: str, seconds: float) -> None:
         if name in ("trials", "limits"):
-            self.say("\n" + self._style.bold("3  TRIED") + self._style.dim("    Ctrl-C: revert, keep the results"))
+            self.say("\n" + self._style.bold("4  TRIED") + self._style.dim("    Ctrl-C: revert, keep the results"))
         super().stage(name, seconds)
 
 
@@ -108,7 +114,8 @@ def run_tune(options: dict[str, Any], *, make_last: bool, yes: bool, dry_run: bo
 
 def _note(journal: Journal, result: TuneResult) -> None:
     goal = result.settings.goal.value
-    journal.note("tuned", run=result.run, kept=result.kept, goal=goal, interrupted=result.interrupted)
+    told = {"kept": result.kept, "goal": goal, "interrupted": result.interrupted, "stopped": result.stopped}
+    journal.note("tuned", run=result.run, **told)
 
 
 def _planned(result: TuneResult, *, as_json: bool) -> None:
@@ -165,5 +172,6 @@ def _settings(options: dict[str, Any]) -> Settings:
         seed=seed,
         only=tuple(options["only"]),
         without=tuple(options["without"]),
+        watch_stops=not options["anyway"],
         **{name: options[name] for name in same},
     )

@@ -6,6 +6,7 @@ from time import localtime, strftime
 from ipctune.knobs.registry import KNOBS
 from ipctune.report.figures import figures, folded
 from ipctune.report.style import Style
+from ipctune.report.watch import CAUSES, render_watch
 from ipctune.report.words import duration, effect, load_name, micro, percent, value
 from ipctune.report.words import share as percentage
 from ipctune.tune.evidence import LEAST_SHARE, Evidence
@@ -21,7 +22,7 @@ _BAR = 26
 def render_why(found: Evidence, style: Style) -> str:
     """The bottleneck with its evidence: a bar for each cause that was looked at."""
     head = f"{micro(found.p50_ns)} round trip across two vCPUs (64-byte pipe)" if found.p50_ns else ""
-    lines = [_title("1  WHY", head, style)]
+    lines = [_title("2  WHY", head, style)]
     for cause in found.bottlenecks:
         lines.append(f"   {cause.title:<26}{_bar(cause.share)} {_share(cause.share, cause.low, cause.high)}")
         lines += [style.dim(line) for text in cause.evidence for line in folded(text)]
@@ -47,7 +48,7 @@ def _share(share: float | None, low: float | None, high: float | None) -> str:
 
 def render_plan(plan: Plan, seconds: float, undo: str, places: Sequence[str], style: Style) -> str:
     """What is going to be set, how it comes back, and every path that may be written."""
-    lines = [_title("2  PLAN", f"about {duration(seconds)}", style)]
+    lines = [_title("3  PLAN", f"about {duration(seconds)}", style)]
     lines.append(style.dim(f"   {'try':<34}{'now -> tried':<16}{'scope':<10}comes back"))
     for c in plan.candidates:
         arrow = f"{c.describe_now()} -> {c.knob.describe(c.value)}"
@@ -79,7 +80,7 @@ def _outcome(outcome: Outcome, style: Style) -> str:
 
 def render(result: TuneResult, style: Style, *, details: bool = False) -> str:
     """The result. Where nothing is kept it leads with what there is, never with a bare no."""
-    lines = [_title("4  RESULT", _subtitle(result), style)]
+    lines = [_title("5  RESULT", _subtitle(result), style)]
     lines += _kept(result, style) if result.kept else _nothing(result, style)
     for a in result.advice:
         lines += folded(f"Note: {a.text}" + (f" ({a.figure})" if a.figure else ""), "   ")
@@ -96,6 +97,8 @@ def render(result: TuneResult, style: Style, *, details: bool = False) -> str:
 def _subtitle(result: TuneResult) -> str:
     if result.interrupted:
         return "interrupted: everything is back, this is what was measured"
+    if result.stopped:
+        return "nothing was tried"
     return "the kept set against the start" if result.kept else f"goal {result.settings.goal}: nothing is set"
 
 
@@ -126,9 +129,10 @@ def _kept(result: TuneResult, style: Style) -> list[str]:
 
 def _nothing(result: TuneResult, style: Style) -> list[str]:
     if result.interrupted:
-        return [line for t in result.trials for line in render_trial(t, result.settings.goal, style).splitlines()] or [
-            "   nothing yet"
-        ]
+        return _cut(result, style)
+    if result.stopped:
+        larger = f"{style.bold(CAUSES.get(result.stopped, result.stopped))} comes before IPC here"
+        return [f"   {larger}. To go on all the same: ipctune tune --anyway"]
     if result.proof is not None and not result.proof.held:
         return [
             f"   The proof did not hold: {result.proof.why}. Everything is back.",
@@ -181,6 +185,15 @@ def _none_found(result: TuneResult, style: Style) -> list[str]:
         most = "anything" if within is None else f"up to {percentage(within)}"
         return [f"   {style.bold('Undecided')}: {most} may be there to gain. Longer: ipctune tune --time 10m", *rest]
     return [f"   {style.bold('Nothing to gain here')}, shown to within {percentage(within)}.", *rest]
+
+
+def _cut(result: TuneResult, style: Style) -> list[str]:
+    """What there is of a run that was interrupted."""
+    goal = result.settings.goal
+    trials = [line for t in result.trials for line in render_trial(t, goal, style).splitlines()]
+    if trials or result.bottlenecks or result.watch is None:
+        return trials or ["   nothing yet"]
+    return render_watch(result.watch, style).splitlines()
 
 
 def _cause(result: TuneResult) -> str:

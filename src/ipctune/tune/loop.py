@@ -1,4 +1,4 @@
-"""The whole loop: evidence, plan, trials, proof, and what stays.
+"""The whole loop: is it IPC at all, evidence, plan, trials, proof, and what stays.
 
 It knows nothing of screens: `Listener` is told what happens, and asked once before the first write.
 """
@@ -14,6 +14,7 @@ from ipctune.bench.spec import Spec
 from ipctune.bench.wake import knee
 from ipctune.errors import NotPossible
 from ipctune.host.model import Host
+from ipctune.host.model_watch import Watch
 from ipctune.journal.restore import Restored
 from ipctune.journal.session import Session, guarded
 from ipctune.journal.store import Journal
@@ -35,8 +36,12 @@ from ipctune.tune.plan import Candidate, Plan, make_plan, writes
 from ipctune.tune.proof import prove
 from ipctune.tune.refusals import find_limits, probe, remove_refusals
 from ipctune.tune.trials import Clock, run_trials
+from ipctune.tune.watching import CutShort, watch_host
 
 __all__ = ["Declined", "Listener", "placed", "tune"]
+
+_WATCHED = 1 / 18
+"""Part of the run that the watch takes at most: 10 s of three minutes."""
 
 
 class Declined(Exception):
@@ -59,6 +64,9 @@ class Listener(Protocol):
 
     def tick(self, text: str) -> None:
         """Something was measured."""
+
+    def watched(self, watch: Watch, *, goes_on: bool) -> None:
+        """What the machine's own programs wait for; `goes_on` is false where a larger cause than IPC ends the run."""
 
     def found(self, evidence: Evidence) -> None:
         """The bottleneck is named."""
@@ -85,6 +93,8 @@ class _Findings:
     until: float | None = None
     recovered: tuple[str, ...] = ()
     interrupted: bool = False
+    watch: Watch | None = None
+    stopped: str = ""
 
 
 def placed(host: Host, spec: Spec) -> Spec:
@@ -117,10 +127,15 @@ def tune(
 
 def _run(host: Host, settings: Settings, journal: Journal, listener: Listener, findings: _Findings) -> None:
     clock = Clock(settings.seconds)
+    _watch(host, settings, listener, findings)
     refusal = probe(settings.spec, settings.seed)
+    if refusal is None and findings.stopped:
+        return
+    findings.stopped = ""  # a workload that is refused is helped, whatever else is slow
     if refusal is None:
-        listener.stage("why", clock.share(0.25))
-        findings.evidence = gather(host, settings, clock.share(0.25), listener.tick)
+        left = clock.left() - clock.share(0.75)
+        listener.stage("why", left)
+        findings.evidence = gather(host, settings, left, listener.tick)
         listener.found(findings.evidence)
         plan = make_plan(host, settings, findings.evidence)
         findings.advice += findings.evidence.advice
@@ -143,6 +158,24 @@ def _run(host: Host, settings: Settings, journal: Journal, listener: Listener, f
             _limits(plan, settings, refusal, session, listener, findings)
         else:
             _speed(settings, plan, session, listener, findings, clock)
+
+
+def _watch(host: Host, settings: Settings, listener: Listener, findings: _Findings) -> None:
+    """Look at the machine's own programs before anything is tried, and note whether that ends the run."""
+    seconds = min(settings.watch, settings.seconds * _WATCHED)
+    if seconds <= 0:
+        return
+    listener.stage("watch", seconds)
+    try:
+        findings.watch = watch_host(host, seconds, settings.seed, listener.tick)
+    except CutShort as cut:
+        findings.watch = cut.watch
+        raise
+    if findings.watch is None:
+        return
+    larger = findings.watch.stops and settings.watch_stops
+    findings.stopped = str(findings.watch.cause) if larger else ""
+    listener.watched(findings.watch, goes_on=not larger)
 
 
 def _holders(host: Host, evidence: Evidence | None) -> list[Advice]:
@@ -247,6 +280,8 @@ def _result(host: Host, settings: Settings, findings: _Findings, started: float)
         shown_within=_shown_within(causes, findings.trials),
         unseen=evidence.unseen if evidence else (),
         needs_root=_needs_root(host, evidence),
+        watch=findings.watch,
+        stopped=findings.stopped,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ipctune.bench.spec import Spec
+from ipctune.host.model_watch import Watch
 
 __all__ = [
     "Advice",
@@ -48,7 +49,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the user asked for. `seconds` is the whole run; `rate` messages a second for the open loop."""
+    """What the user asked for. `seconds` is the whole run; `rate` messages a second for the open loop.
+
+    `watch` is how long the machine's own programs are watched first, less in a short run, 0 for not at all;
+    `watch_stops` whether a larger cause than IPC ends the run there. A workload of the user's own is only informed.
+    """
 
     goal: Goal = Goal.BALANCED
     seconds: float = 180.0
@@ -64,6 +69,8 @@ class Settings:
     rest: float = 0.2
     pairs: int = 40
     idle: float = 5.0
+    watch: float = 10.0
+    watch_stops: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +200,7 @@ class TuneResult:
 
     `shown_within`: no cause that was looked at explains more of the time, 0 to 1; None where none was. `unseen` are
     causes that could not be looked at, and why; `needs_root` knobs that can help here and that only root can try.
+    `stopped` names the cause that was larger than IPC, so that nothing was tried.
     """
 
     version: str
@@ -220,3 +228,5 @@ class TuneResult:
     shown_within: float | None = None
     unseen: tuple[str, ...] = ()
     needs_root: tuple[str, ...] = ()
+    watch: Watch | None = None
+    stopped: str = ""
