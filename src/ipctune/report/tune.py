@@ -134,8 +134,9 @@ def _nothing(result: TuneResult, style: Style) -> list[str]:
         larger = f"{style.bold(CAUSES.get(result.stopped, result.stopped))} comes before IPC here"
         return [f"   {larger}. To go on all the same: ipctune tune --anyway"]
     if result.proof is not None and not result.proof.held:
+        more = " More time may show it: ipctune tune --time 10m" if "not yet" in result.proof.why else ""
         return [
-            f"   The proof did not hold: {result.proof.why}. Everything is back.",
+            *folded(f"The proof did not hold: {result.proof.why}. Everything is back.{more}", "   "),
             *map(_indent, figures(result.proof.loads, result.settings.goal)),
         ]
     best = _best(result.trials, result.settings.goal)

@@ -34,21 +34,21 @@ class Pairs:
     def __post_init__(self) -> None:
         self.series = [Series() for _ in self.specs]
 
-    def measure(self) -> None:
-        """One pair, its two arms in random order."""
+    def measure(self, first: int | None = None) -> None:
+        """One pair, its two arms in random order; over the `first` so many loads alone where that is given."""
         for is_b in self.rng.choice(((False, True), (True, False))):
-            self._arm(is_b)
+            self._arm(is_b, first)
 
     def count(self) -> int:
         return min(s.pairs() for s in self.series)
 
-    def _arm(self, is_b: bool) -> None:
+    def _arm(self, is_b: bool, first: int | None) -> None:
         if is_b:
             self.switch.on()
         else:
             self.switch.off()
         time.sleep(max(self.rest, self.settle))
-        for spec, series in zip(self.specs, self.series, strict=True):
+        for spec, series in list(zip(self.specs, self.series, strict=True))[:first]:
             self._block(self.switch.spec(spec, on=is_b), series.b if is_b else series.a)
 
     def _block(self, spec: Spec, arm: Arm) -> None:

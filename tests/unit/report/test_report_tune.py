@@ -105,7 +105,7 @@ EMPTY = {
     ),
     "no proof": (
         result(bottleneck="halted-wake", trials=(trial(Outcome.KEPT),), proof=proof(held=False)),
-        "The proof did not hold: latency × price: undecided at 1,000/s. Everything is back.",
+        "The proof did not hold: latency × price: undecided at 1,000/s. Everything is",
     ),
     "nothing helps": (
         result(bottlenecks=(HALTED,), bottleneck="halted-wake", trials=(trial(Outcome.NO_GAIN),)),
