@@ -12,6 +12,8 @@ from ipctune.tune.model import Advice, Goal, NotTried, Settings
 
 __all__ = ["Candidate", "Plan", "make_plan"]
 
+_HISTORY = "advice alone: it acts over hours, and a trial of seconds would say nothing; set it, and look again in a day"
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -45,10 +47,11 @@ def make_plan(host: Host, settings: Settings, evidence: Evidence) -> Plan:
         values = () if why else knob.candidates(host, evidence.hints)
         if not values:
             left.append(NotTried(knob.id, why or knob.why_not(host)))
-        elif knob.kind is not Kind.ADVICE:
+        elif not knob.advice_only:
             found += [_candidate(knob, value, settings) for value in values]
     found.sort(key=lambda c: (c.reference, c.knob.kind is Kind.OPTION))
-    advice = tuple(_advice(host, knob, evidence) for knob in KNOBS.values() if _advises(host, knob, evidence))
+    wanted = [knob for knob in KNOBS.values() if knob.id not in settings.without]
+    advice = tuple(_advice(host, knob, evidence) for knob in wanted if _advises(host, knob, evidence))
     return Plan(tuple(found), tuple(left), advice, writes(found))
 
 
@@ -59,8 +62,8 @@ def _left_out(host: Host, knob: Knob, settings: Settings, evidence: Evidence) ->
         return "left out by --without"
     if host.kernel.version[:2] < knob.since:
         return f"needs kernel {knob.since[0]}.{knob.since[1]}"
-    if settings.only or knob.kind is Kind.LIMIT:
-        return ""  # a limit is judged by a recorded refusal, not by a share of the time
+    if settings.only or knob.kind is Kind.LIMIT or knob.needs_history or not knob.helps:
+        return ""  # judged by a recorded refusal or by facts of the host, not by a share of the time; or no help at all
     if evidence.bottleneck not in knob.helps:
         return f"no evidence for it here (it helps with {', '.join(sorted(knob.helps))})"
     return ""
@@ -73,14 +76,14 @@ def _candidate(knob: Knob, value: Value, settings: Settings) -> Candidate:
 
 
 def _advises(host: Host, knob: Knob, evidence: Evidence) -> bool:
-    fits = knob.kind is Kind.ADVICE and evidence.bottleneck in knob.helps
+    fits = knob.needs_history or (knob.kind is Kind.ADVICE and evidence.bottleneck in knob.helps)
     return fits and bool(knob.candidates(host, evidence.hints))
 
 
 def _advice(host: Host, knob: Knob, evidence: Evidence) -> Advice:
     value = knob.candidates(host, evidence.hints)[0]
     text = ", ".join(f"{name}: {text}" for name, text in value.items())
-    return Advice(f"{knob.title}: {text}", knob.not_tried)
+    return Advice(f"{knob.title}: {text}", _HISTORY if knob.needs_history else knob.not_tried)
 
 
 def writes(candidates: Sequence[Candidate]) -> tuple[str, ...]:
