@@ -1,6 +1,6 @@
 """Guests of other hypervisors, and no guest: made by hand after the kernel's and the platforms' documentation."""
 
-from tests.trees.parts import Files, base, clock, dmi, facts, idle, os_release, stat, topology, without
+from tests.trees.parts import Files, base, clock, dmi, facts, flaws, idle, os_release, stat, topology, without
 
 __all__ = ["TREES"]
 
@@ -30,6 +30,7 @@ def xen_pv() -> Files:
         | idle("none", "menu", "ladder menu", [])
         | facts(None, kvm=None, clock=_SLOW_CLOCK)
         | {"/sys/hypervisor/type": "xen\n", "/sys/hypervisor/guest_type": "PV\n"}
+        | flaws(meltdown="Unknown (XEN PV detected, hypervisor mitigation required)", l1tf="Mitigation: PTE Inversion")
         | {"/proc/xen/capabilities": "", "/proc/xen/xenbus": ""}
         | {"/proc/cpuinfo": "vendor_id : GenuineIntel\nflags : fpu tsc hypervisor\n"}
     )
@@ -74,6 +75,7 @@ def bare_metal() -> Files:
         | clock("hpet", "tsc hpet acpi_pm")
         | idle("intel_idle", "menu", "ladder menu", [("POLL", 0, 5000), ("C1", 2, 10**9), ("C6", 133, 10**10)])
         | facts(None, kvm=None, clock={"monotonic_ns": 1100.0, "getppid_ns": 95.0})
+        | flaws(meltdown="Mitigation: PTI", mds="Mitigation: Clear CPU buffers; SMT vulnerable", srbds="Not affected")
         | {"/proc/stat": stat(8, steal=0)}
         | {"/etc/sysctl.d/90-oracle.conf": lowered, "/proc/sys/kernel/shmmax": "1073741824\n"}
         | {"/proc/sys/kernel/sem": "250 32000 100 128\n"}

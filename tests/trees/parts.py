@@ -10,6 +10,7 @@ __all__ = [
     "clock",
     "dmi",
     "facts",
+    "flaws",
     "idle",
     "os_release",
     "process",
@@ -145,6 +146,11 @@ def process(pid: int, name: str, user: int, links: list[str]) -> tuple[Files, di
 def dmi(vendor: str, product: str) -> Files:
     """What the firmware calls the machine."""
     return {"/sys/class/dmi/id/sys_vendor": vendor + "\n", "/sys/class/dmi/id/product_name": product + "\n"}
+
+
+def flaws(**told: str) -> Files:
+    """What the kernel does about flaws of the processor, in its words."""
+    return {f"/sys/devices/system/cpu/vulnerabilities/{name}": text + "\n" for name, text in told.items()}
 
 
 def without(files: Files, *prefixes: str) -> Files:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ipctune.host.audit import audit_status
+from ipctune.host.bpf import loaded_programs
 from ipctune.host.root import Root
 from ipctune.host.text import printable
 
@@ -129,6 +131,8 @@ def _observe(root: Root, quick: bool) -> dict[str, object]:
     observed: dict[str, object] = {"page": os.sysconf("SC_PAGE_SIZE"), "machine": os.uname().machine}
     _quietly(lambda: observed.update(shm=_used("/dev/shm")))
     _quietly(lambda: observed.update(cpu_dma_latency=_latency_request()))
+    _quietly(lambda: observed.update(bpf=loaded_programs()))
+    _quietly(lambda: observed.update(audit=audit_status()))
     if not quick:
         before = root.text("/proc/stat", 1 << 20)
         time.sleep(_STEAL_SECONDS)

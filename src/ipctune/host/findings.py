@@ -7,11 +7,20 @@ from ipctune.host.findings_idle import idle_findings
 from ipctune.host.findings_limits import limit_findings, not_to_do
 from ipctune.host.findings_machine import machine_findings
 from ipctune.host.findings_provider import provider_findings
+from ipctune.host.findings_tax import tax_findings
 from ipctune.host.findings_vcpus import vcpu_findings
 from ipctune.host.model import Host
 from ipctune.host.root import Root
 
-_PARTS = (idle_findings, vcpu_findings, machine_findings, container_findings, limit_findings, provider_findings)
+_PARTS = (
+    idle_findings,
+    vcpu_findings,
+    machine_findings,
+    container_findings,
+    limit_findings,
+    provider_findings,
+    tax_findings,
+)
 
 __all__ = ["Advice", "Finding", "Inspection", "findings", "inspect"]
 

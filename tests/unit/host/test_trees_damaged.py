@@ -24,6 +24,7 @@ TOP = Path(__file__).parents[3]
 ENVIRONMENT = {"PYTHONPATH": str(TOP / "src"), "PYTHONDONTWRITEBYTECODE": "1", "PATH": "/usr/bin:/bin", "LC_ALL": "C"}
 NEW = (
     "/proc/user_beancounters", "/proc/1/cgroup", "/proc/77/status", "/proc/77/limits", "/proc/77/fdinfo/3",
+    "/sys/devices/system/cpu/vulnerabilities/mds",
     "/etc/sysctl.d/10-x.conf", "/etc/tuned/active_profile", "/sys/hypervisor/type", "/sys/hypervisor/guest_type",
     "/proc/xen/capabilities", "/run/systemd/container", "/proc/device-tree/hypervisor/compatible",
     "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "/proc/1/environ", "/sys/devices/system/cpu/isolated",
