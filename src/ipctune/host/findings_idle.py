@@ -137,7 +137,7 @@ def _unread(idle: Idle) -> bool:
 def _available(host: Host) -> Iterator[Finding]:
     """haltpoll that this kernel has and doesn't use. It loads under KVM alone."""
     idle = host.idle
-    if host.hypervisor.name != "KVM" or host.container.name or idle.driver is not None:
+    if host.hypervisor.name not in ("KVM", "QEMU or KVM") or host.container.name or idle.driver is not None:
         return
     if idle.haltpoll_module == "module":
         yield Finding(

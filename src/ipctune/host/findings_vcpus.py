@@ -9,6 +9,7 @@ from ipctune.host.model import Host
 __all__ = ["vcpu_findings"]
 
 _GAIN = "`ipctune tune` shows with a poller on each vCPU what there is to gain"
+_PERHAPS_KVM = ("KVM", "QEMU or KVM")
 _PLAN = "or another plan (vCPUs of your own, a host that polls)"
 
 
@@ -55,16 +56,17 @@ def _remains(host: Host) -> Iterator[Finding]:
 def _haltpoll_at_hand(host: Host) -> bool:
     """haltpoll loads under KVM alone, and its driver is the machine's, not a container's."""
     there = host.idle.haltpoll_module in ("built-in", "module", "loaded")
-    return there and host.hypervisor.name == "KVM" and host.container.name is None
+    return there and host.hypervisor.name in _PERHAPS_KVM and host.container.name is None
 
 
 def _why_none(host: Host) -> str:
     if host.kernel.machine == "aarch64":
         return "haltpoll is for x86"
-    if host.hypervisor.name == "KVM":
+    if host.hypervisor.name in _PERHAPS_KVM:
         absent = host.idle.haltpoll_module == "absent"
         return "this kernel has no cpuidle-haltpoll" if absent else "no sign of cpuidle-haltpoll in this kernel"
-    return f"haltpoll is for KVM, not for {host.hypervisor.name}"
+    named = host.hypervisor.name != "unnamed"
+    return f"haltpoll is for KVM, {f'not for {host.hypervisor.name}' if named else 'and this hypervisor has no name'}"
 
 
 def _boot_line(host: Host) -> str:
@@ -72,7 +74,7 @@ def _boot_line(host: Host) -> str:
         return "nohlt on the boot command line, which burns every vCPU for ever"
     if host.container.name == "wsl":
         return "kernelCommandLine=idle=poll in .wslconfig, which burns every vCPU for ever"
-    if host.hypervisor.name == "KVM":
+    if host.hypervisor.name in _PERHAPS_KVM:
         return "a kernel with cpuidle-haltpoll, booted with cpuidle_haltpoll.force=1"
     return "idle=poll on the boot command line, which burns every vCPU for ever"
 

@@ -132,6 +132,23 @@ def test_a_guest_without_haltpoll_hears_what_remains(tree: str) -> None:
     assert any(line in todo for line in ("idle=poll", "nohlt", "cpuidle_haltpoll.force=1"))
 
 
+@pytest.mark.parametrize(("dmi", "name"), [("QEMU\n", "QEMU or KVM"), ("Nobody\n", "unnamed")])
+def test_a_guest_that_is_not_surely_kvm_is_not_told_that_it_is_none(dmi: str, name: str) -> None:
+    """Without the core and kvm-clock only the firmware's name and a flag of the processor are left."""
+    files = TREES["kvm_without_haltpoll"]() | {
+        "/sys/class/dmi/id/sys_vendor": dmi,
+        "/sys/class/dmi/id/product_name": "",
+        "/sys/devices/system/clocksource/clocksource0/available_clocksource": "tsc\n",
+        "/proc/cpuinfo": "vendor_id : GenuineIntel\nflags : fpu tsc hypervisor\n",
+    }
+    del files["/facts.json"]
+    host = read_host(root_of(files))
+    assert host.hypervisor.name == name
+    (finding,) = (one for one in findings(host) if one.id == "idle-remains")
+    assert "not for QEMU" not in finding.what
+    assert "unnamed" not in finding.what
+
+
 def test_in_a_container_the_idle_driver_is_not_promised() -> None:
     (todo,) = (one.todo for one in findings(read("docker_in_kvm")) if one.id == "idle-remains")
     assert "command line" not in todo
