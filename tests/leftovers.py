@@ -21,6 +21,10 @@ _SETTINGS = (
     "/proc/sys/net/core/*mem_*",
     "/proc/sys/net/core/somaxconn",
     "/proc/sys/net/unix/max_dgram_qlen",
+    "/proc/sys/kernel/sched_autogroup_enabled",
+    "/proc/sys/vm/swappiness",
+    "/proc/sys/vm/nr_hugepages",
+    "/sys/kernel/mm/transparent_hugepage/*enabled",
     "/proc/swaps",
 )
 _OBJECTS = (

@@ -31,6 +31,12 @@ _OWN = {
     "resume-latency": "/sys/devices/system/cpu/cpu*/power/pm_qos_resume_latency_us",
     "cpuidle-governor": "/sys/devices/system/cpu/cpuidle/current_governor",
     "idle-poller": "/sys/fs/cgroup",
+    "autogroup": "/proc/sys/kernel/sched_autogroup_enabled",
+    "base-slice": "/sys/kernel/debug/sched/base_slice_ns",
+    "scheduler-features": "/sys/kernel/debug/sched/features",
+    "vm.swappiness": "/proc/sys/vm/swappiness",
+    "shmem-huge-pages": "/sys/kernel/mm/transparent_hugepage/shmem_enabled",
+    "vm.nr_hugepages": "/proc/sys/vm/nr_hugepages",
 }
 """Where the paths of a knob begin; a limit's path is that of its sysctl."""
 
@@ -46,7 +52,7 @@ _ABOUT = {
     Kind.LEASE: "They end by themselves when their holder does: the tuner, the watchdog, or the unit of a commit.",
     Kind.LIMIT: "Ceilings: raised only where the workload was refused, never lowered, never timed.",
     Kind.OPTION: "Tried on the workload alone and printed as advice with its figure: nothing on the machine changes.",
-    Kind.ADVICE: "Named where they fit the evidence.",
+    Kind.ADVICE: "Named where they fit the evidence; or because guides name them, and with the reason why not.",
 }
 
 
@@ -147,7 +153,7 @@ def _knob(knob: Knob) -> str:
         "helps with": _helps(knob),
         "price": knob.price + ("; it always polls, so one short look is all it gets unless the goal is `latency`"
                                if knob.always_polls else ""),
-        "settles in": f"{knob.settle:g} s" if knob.settle else "at once",
+        "settles in": _settles(knob),
         "comes back": _returns(knob),
         "lasts by": _lasts(knob),
         "since": f"Linux {_since(knob)}" if knob.since > (0, 0) else "any supported kernel",
@@ -184,14 +190,24 @@ def _returns(knob: Knob) -> str:
     return knob.undo
 
 
+def _settles(knob: Knob) -> str:
+    if knob.needs_history:
+        return "hours: it acts with history, so it is advice alone and no run tries it"
+    return f"{knob.settle:g} s" if knob.settle else "at once"
+
+
 def _lasts(knob: Knob) -> str:
     if knob.kind in (Kind.OPTION, Kind.ADVICE):
         return "up to its owner"
-    return "a holder, until `revert` or reboot" if knob.lasting is Lasting.NONE else str(knob.lasting)
+    if knob.lasting is not Lasting.NONE:
+        return str(knob.lasting)
+    return "a holder, until `revert` or reboot" if knob.kind is Kind.LEASE else "nothing: until `revert` or reboot"
 
 
 def _helps(knob: Knob) -> str:
     said = {Cause.REFUSED: "a refused call"}
+    if not knob.helps:
+        return "nothing here"
     return ", ".join(sorted(said.get(cause, cause.replace("-", " ")) for cause in knob.helps))
 
 

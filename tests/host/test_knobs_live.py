@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from tests.host.namespaced import CASES as PRIVATE
 from tests.leftovers import left, snapshot
 
 from ipctune.errors import NotPossible
@@ -19,20 +20,22 @@ from ipctune.knobs import poller
 from ipctune.knobs.files import FilePart, is_allowed
 from ipctune.knobs.idle import LEASE_PATH
 from ipctune.knobs.model import Kind
-from ipctune.knobs.module import ModulePart
 from ipctune.knobs.poller import CgroupPart
 from ipctune.knobs.registry import KNOBS
 
-ELSEWHERE = {"haltpoll-module"}
-"""Set, verified and restored below with stand-ins: this kernel has the driver built in."""
+ELSEWHERE = {"haltpoll-module", "base-slice", "scheduler-features"}
+"""Set, verified and restored with stand-ins, in test_knobs_stand_ins.py: no kernel at hand lets them be written."""
 VALUES = {
     "haltpoll": {"guest_halt_poll_ns": "160000"},
     "resume-latency": {"cpu1": "n/a"} if os.cpu_count() != 1 else {"cpu0": "n/a"},
     "cpuidle-governor": {"governor": "ladder"},
     "idle-poller": {"cgroup": "present", "cpus": "0"},
     "cpu-dma-latency": {"latency_us": "1000000"},
+    "shmem-huge-pages": {"shmem_enabled": "advise"},
 }
-WRITING = [k for k in KNOBS.values() if k.kind in (Kind.FILES, Kind.LEASE, Kind.LIMIT) and k.id not in ELSEWHERE]
+ONE_MORE = {"vm.swappiness": 1, "vm.nr_hugepages": 1}
+ALL = [k for k in KNOBS.values() if k.kind in (Kind.FILES, Kind.LEASE, Kind.LIMIT)]
+WRITING = [k for k in ALL if k.id not in ELSEWHERE | PRIVATE.keys()]
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +57,10 @@ def _value(knob: str) -> dict[str, str]:
     if knob in VALUES:
         return VALUES[knob]
     name, part = next(iter(KNOBS[knob].parts().items()))
-    return {name: str(int(part.read() or 0) * 2)}
+    now = int(part.read() or 0)
+    if knob == "autogroup":
+        return {name: str(1 - now)}
+    return {name: str(now + ONE_MORE[knob] if knob in ONE_MORE else now * 2)}
 
 
 @pytest.mark.parametrize("knob", [k for k in WRITING if k.lease is None], ids=lambda k: k.id)
@@ -149,50 +155,6 @@ def test_the_lease_ends_with_a_holder_that_is_killed() -> None:
     assert not Path(f"/proc/{pid}/fd").exists()
     os.close(ready)
     os.close(tell)
-
-
-# A module, by stand-ins -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def module(tmp_path: Path) -> ModulePart:
-    tools, modules = tmp_path / "bin", tmp_path / "modules"
-    tools.mkdir()
-    modules.mkdir()
-    for name, line in {
-        "modprobe": f'echo "$@" >{tmp_path}/said; mkdir {modules}/$1',
-        "rmmod": f"rmdir {modules}/$1",
-    }.items():
-        (tools / name).write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{line}\n")
-        (tools / name).chmod(0o755)
-    return ModulePart("cpuidle_haltpoll", ("force=1",), path=str(tools), modules=str(modules))
-
-
-def test_a_module_is_loaded_with_its_parameters_and_removed(module: ModulePart, tmp_path: Path) -> None:
-    assert module.read() == "absent"
-    module.write("loaded")
-    assert module.read() == "loaded"
-    assert (tmp_path / "said").read_text() == "cpuidle_haltpoll force=1\n"
-    module.write("absent")
-    assert module.read() == "absent"
-
-
-def test_a_module_that_does_not_load_says_why(module: ModulePart, tmp_path: Path) -> None:
-    (tmp_path / "bin/modprobe").write_text("#!/bin/sh\necho 'Device or resource busy' >&2; exit 1\n")
-    with pytest.raises(NotPossible, match="Device or resource busy"):
-        module.write("loaded")
-    assert module.read() == "absent"
-
-
-def test_without_modprobe_the_hint_names_its_package(tmp_path: Path) -> None:
-    with pytest.raises(NotPossible) as error:
-        ModulePart("cpuidle_haltpoll", path=str(tmp_path)).write("loaded")
-    assert "kmod" in error.value.hint
-
-
-def test_the_script_removes_a_module_only_if_we_loaded_it(module: ModulePart) -> None:
-    assert module.undo_lines("loaded", ("loaded",)) == []
-    assert "rmmod cpuidle_haltpoll" in module.undo_lines("absent", ("loaded",))[0]
 
 
 # Pollers --------------------------------------------------------------------------------------------------------

@@ -10,10 +10,13 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from ipctune.host.audit import audit_status
+from ipctune.host.bpf import loaded_programs
 from ipctune.host.polltime import idle_vcpus
 from ipctune.host.root import Root
+from ipctune.host.text import printable
 
 __all__ = ["FACTS", "Facts", "find_core", "read_facts"]
 
@@ -90,12 +93,23 @@ def _live(root: Root, quick: bool) -> Facts:
 def _recorded(root: Root) -> Facts:
     text = root.text(FACTS, 1 << 22)
     try:
-        data = json.loads(text) if text else {}
+        data = _printable(json.loads(text)) if text else {}
     except (ValueError, RecursionError):
         data = {}
     data = data if isinstance(data, dict) else {}
     core = any(key not in ("observed", "unreadable") for key in data)
     return Facts(data, core, "" if core else "the recording was made without the core")
+
+
+def _printable(value: Any) -> Any:
+    """The same with every text fit for a screen: a recording comes from other people."""
+    if isinstance(value, str):
+        return " ".join(printable(value).split())
+    if isinstance(value, list):
+        return [_printable(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _printable(item) for key, item in value.items()}
+    return value
 
 
 def _run_core() -> tuple[dict[str, object], str]:
@@ -117,6 +131,8 @@ def _observe(root: Root, quick: bool) -> dict[str, object]:
     observed: dict[str, object] = {"page": os.sysconf("SC_PAGE_SIZE"), "machine": os.uname().machine}
     _quietly(lambda: observed.update(shm=_used("/dev/shm")))
     _quietly(lambda: observed.update(cpu_dma_latency=_latency_request()))
+    _quietly(lambda: observed.update(bpf=loaded_programs()))
+    _quietly(lambda: observed.update(audit=audit_status()))
     if not quick:
         before = root.text("/proc/stat", 1 << 20)
         polled = idle_vcpus(_STEAL_SECONDS)

@@ -2,18 +2,32 @@
 
 from ipctune.host import read
 from ipctune.host.finding import Advice, Finding, Inspection
+from ipctune.host.findings_container import container_findings
 from ipctune.host.findings_idle import idle_findings
 from ipctune.host.findings_limits import limit_findings, not_to_do
 from ipctune.host.findings_machine import machine_findings
+from ipctune.host.findings_provider import provider_findings
+from ipctune.host.findings_tax import tax_findings
+from ipctune.host.findings_vcpus import vcpu_findings
 from ipctune.host.model import Host
 from ipctune.host.root import Root
+
+_PARTS = (
+    idle_findings,
+    vcpu_findings,
+    machine_findings,
+    container_findings,
+    limit_findings,
+    provider_findings,
+    tax_findings,
+)
 
 __all__ = ["Advice", "Finding", "Inspection", "findings", "inspect"]
 
 
 def findings(host: Host) -> tuple[Finding, ...]:
     """Everything worth saying about the machine: what to fix first, each part by rank."""
-    found = [*idle_findings(host), *machine_findings(host), *limit_findings(host)]
+    found = [one for part in _PARTS for one in part(host)]
     return tuple(sorted(found, key=lambda one: (one.severity != "fix", -one.rank, one.id)))
 
 

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from ipctune.host.finding import Finding
 from ipctune.host.model import Host, Idle, IdleState
 
-__all__ = ["IdleWords", "boot_value_of", "idle_findings", "idle_words"]
+__all__ = ["REMAINS", "IdleWords", "always_polls", "boot_value_of", "idle_findings", "idle_words"]
 
 IdleWords = tuple[str, str]
+REMAINS = "both sides on one vCPU, a short spin before waiting, several messages a write"
+"""What the programs themselves can do where no idle driver helps."""
+
 _UPSTREAM_POLL = 200_000
 _POLLED_SHARE = 0.01
 _POLLS_NOW = 0.5  # vCPUs; on an idle machine each vCPU that may not halt adds one
@@ -32,7 +35,7 @@ def idle_words(host: Host) -> IdleWords:
             f"{idle.driver} driver, but polls always: a wake-up latency of 0 µs is asked for",
             "a message finds every vCPU awake; idle vCPUs burn their share of the host meanwhile",
         )
-    if always := _always_polls(host):
+    if always := always_polls(host):
         return f"polls always (boot command line: {always})", "a message finds every vCPU awake; each burns its share"
     if idle.driver is None:
         return _no_driver(host)
@@ -51,9 +54,10 @@ def idle_findings(host: Host) -> Iterator[Finding]:
     """Halting that can be changed, requests and polling that cost, a driver that lies idle."""
     if not host.cpus.online:
         return
-    always = _always_polls(host)
-    yield from _never_polls(host) if not always else ()
-    yield from _available(host)
+    always = always_polls(host)
+    if len(host.cpus.online) > 1:  # on one vCPU the sender keeps it awake: findings_vcpus
+        yield from _never_polls(host) if not always else ()
+        yield from _available(host)
     yield from _holders(host)
     yield from _polled(host)
     yield from _resume_latency(host)
@@ -69,7 +73,8 @@ def idle_findings(host: Host) -> Iterator[Finding]:
         )
 
 
-def _always_polls(host: Host) -> str:
+def always_polls(host: Host) -> str:
+    """The boot parameter that keeps every idle vCPU polling, or ""."""
     for name in _ALWAYS_POLLS:
         key, _, value = name.partition("=")
         if boot_value_of(host, key) == value:
@@ -142,7 +147,7 @@ def _kept_awake(idle: Idle) -> bool:
 def _available(host: Host) -> Iterator[Finding]:
     """haltpoll that this kernel has and doesn't use. It loads under KVM alone."""
     idle = host.idle
-    if host.hypervisor.name != "KVM" or host.container.name or idle.driver is not None:
+    if host.hypervisor.name not in ("KVM", "QEMU or KVM") or host.container.name or idle.driver is not None:
         return
     if idle.haltpoll_module == "module":
         yield Finding(
@@ -161,7 +166,8 @@ def _available(host: Host) -> Iterator[Finding]:
             "idle vCPU",
             "the haltpoll driver is built in but asleep",
             "an idle vCPU halts at once; the driver starts only with the host's hint or when forced",
-            "if `ipctune bench` shows slow wake-ups: cpuidle_haltpoll.force=1 on the boot command line, then reboot",
+            "if `ipctune bench` shows slow wake-ups: cpuidle_haltpoll.force=1 on the boot command line, then reboot; "
+            f"without that: {REMAINS}",
             65,
         )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ipctune.host.beancounters import PREFIX
 from ipctune.host.finding import Advice, Finding
 from ipctune.host.model import Host, Limit
 from ipctune.host.text import number
@@ -45,9 +46,9 @@ _RAISE: dict[str, str] = {
 def limit_findings(host: Host) -> Iterator[Finding]:
     """Limits above 80 % of use, limits below upstream's default, and files that fight over them."""
     for limit in host.limits.values():
-        if limit.who.startswith("refused"):
-            yield _refused(limit)
-        elif limit.full is not None and limit.full >= _FULL and limit.name not in _LARGEST_ONLY:
+        if limit.name.startswith(PREFIX):
+            continue  # the host's: findings_provider
+        if limit.full is not None and limit.full >= _FULL and limit.name not in _LARGEST_ONLY:
             yield _nearly_full(host, limit)
         if limit.name in _CEILINGS and _lowered(limit):
             yield _below(host, limit.name, [limit])
@@ -59,7 +60,7 @@ def limit_findings(host: Host) -> Iterator[Finding]:
 
 def not_to_do(host: Host) -> tuple[Advice, ...]:
     """Advice from common guides that would lower or not change what this kernel has. Only what applies here."""
-    return (*_memory_advice(host), *_lower_advice(host), *_gone_advice(host))
+    return (*_memory_advice(host), *_lower_advice(host), *_gone_advice(host), *_capped_advice(host))
 
 
 def amount(value: int | None, unit: str) -> str:
@@ -122,19 +123,6 @@ def _below(host: Host, key: str, limits: list[Limit]) -> Finding:
 
 def _upstream(limit: Limit) -> str:
     return "default, unlimited" if (limit.upstream or 0) >= 1 << 60 else amount(limit.upstream, limit.unit)
-
-
-def _refused(limit: Limit) -> Finding:
-    return Finding(
-        f"{limit.name}-refused",
-        "fix",
-        limit.name,
-        f"{limit.who} since the container started",
-        "the host caps this for its containers; no setting in here can raise it",
-        "ask the provider, or use less of it",
-        82,
-        limit.name,
-    )
 
 
 def _files(host: Host) -> Iterator[Finding]:
@@ -212,4 +200,15 @@ def _gone_advice(host: Host) -> Iterator[Advice]:
             "idle=poll",
             "idle=poll on the boot command line",
             "every vCPU would burn its share for ever, also when idle",
+        )
+
+
+def _capped_advice(host: Host) -> Iterator[Advice]:
+    capped = host.limits.get(f"{PREFIX}shmpages")
+    if capped and capped.value is not None and not capped.unlimited:
+        most = amount(capped.value * host.memory.page, "bytes")
+        yield Advice(
+            "kernel.shmall",
+            "raise kernel.shmmax and kernel.shmall",
+            f"the host caps shared memory at {most} all the same",
         )

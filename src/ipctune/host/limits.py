@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ipctune.host.beancounters import read_beancounters
 from ipctune.host.core import Facts
 from ipctune.host.limit_table import RLIMITS, SEM_FIELDS, SYSCTLS, Row
 from ipctune.host.model import Limit, Scope
@@ -14,14 +15,19 @@ __all__ = ["read_limits", "sysvipc_columns"]
 # Above this a limit can't be reached on any machine: shmmax and shmall since 3.16.
 _NO_LIMIT = 1 << 60
 _PAGES_A_PIPE = 16
-_BEANS = ("shmpages", "numproc", "numfile", "numothersock", "othersockbuf", "kmemsize", "privvmpages")
 
 
 def read_limits(
     root: Root, facts: Facts, processes: Processes, version: tuple[int, ...], page: int
 ) -> dict[str, Limit]:
     """Limits by name: sysctl names, `kernel.sem.semmsl` and its like, RLIMIT_…, `/dev/shm`."""
-    found = [*_sysctls(root, version), *_semaphores(root), *_rlimits(root), *_shm_mount(facts), *_beans(root)]
+    found = [
+        *_sysctls(root, version),
+        *_semaphores(root),
+        *_rlimits(root),
+        *_shm_mount(facts),
+        *read_beancounters(root),
+    ]
     limits = {limit.name: limit for limit in found}
     for name, use in _uses(root, page).items():
         if name in limits:
@@ -146,26 +152,3 @@ def _own(found: dict[str, Limit], name: str, fullest: Fullest | None) -> None:
             hard=None,
             who=who,
         )
-
-
-def _beans(root: Root) -> list[Limit]:
-    """OpenVZ's own limits, which the host sets (vzctl: user_beancounters)."""
-    found: list[Limit] = []
-    for row in fields(root.text("/proc/user_beancounters")):
-        name, values = row[-6] if len(row) >= 6 else "", [number(word) for word in row[-5:]]
-        if name in _BEANS and len(values) == 5:
-            held, _, _, limit, failed = values
-            endless = limit is not None and limit >= (1 << 62)
-            found.append(
-                Limit(
-                    f"beancounter {name}",
-                    limit,
-                    "pages" if name.endswith("pages") else "units",
-                    "host",
-                    use=held,
-                    unlimited=endless,
-                    effect="set by the host",
-                    who=f"refused {failed} times" if failed else "",
-                )
-            )
-    return found

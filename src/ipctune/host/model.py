@@ -37,9 +37,12 @@ from ipctune.host.model_state import (
     Steal,
     StealHour,
 )
+from ipctune.host.model_tax import Audit, BpfProgram, Tax
 
 __all__ = [
+    "Audit",
     "BootParameter",
+    "BpfProgram",
     "Cache",
     "Cgroup",
     "Clock",
@@ -66,6 +69,7 @@ __all__ = [
     "Scope",
     "Steal",
     "StealHour",
+    "Tax",
     "Unseen",
 ]
 
@@ -95,3 +99,4 @@ class Host:
     systemd: bool
     core: bool
     unseen: tuple[Unseen, ...] = field(default=())
+    tax: Tax = field(default_factory=Tax)

@@ -182,7 +182,8 @@ class Limit:
     """One limit on IPC, its value, and how much of it is used.
 
     `upstream` is the kernel's own default where that is one number. `who` names the user of most
-    of it. `estimated` says that the use is worked out, not counted.
+    of it. `estimated` says that the use is worked out, not counted. `peak` is the largest use seen and
+    `refusals` how often it was refused, where the kernel counts them (OpenVZ does).
     """
 
     name: str
@@ -196,6 +197,8 @@ class Limit:
     effect: str = ""
     who: str = ""
     estimated: bool = False
+    peak: int | None = None
+    refusals: int | None = None
 
     @property
     def headroom(self) -> int | None:

@@ -1,9 +1,11 @@
 """One look over all processes: who asks for short wake-ups, who is near a limit of its own."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from ipctune.host.model import DeadlineHolder
+from ipctune.host.bpf import TYPES as BPF_TYPES
+from ipctune.host.model import BpfProgram, DeadlineHolder
 from ipctune.host.root import Root
 from ipctune.host.text import number, pairs
 
@@ -12,6 +14,9 @@ __all__ = ["Fullest", "Processes", "read_processes"]
 _DEVICE = "/dev/cpu_dma_latency"
 _MOST_PROCESSES = 5000
 _MOST_LINKS = 100_000
+_MOST_PROGRAMS = 500
+_BPF = ("anon_inode:bpf", "anon_inode:[bpf")
+_FILTERED = "2"  # SECCOMP_MODE_FILTER, proc_pid_status(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,8 @@ class Fullest:
 class Processes:
     """`complete` is false where open files of some processes could not be seen.
 
-    `pipes` counts pipes by user, each once.
+    `pipes` counts pipes by user, each once. `programs` are eBPF programs that someone holds open, `filtered` the
+    commands under seccomp filters and how many of these the deepest has (0: not told).
     """
 
     latency_holders: tuple[DeadlineHolder, ...]
@@ -37,6 +43,8 @@ class Processes:
     fullest_locked: Fullest | None
     complete: bool
     count: int
+    programs: tuple[BpfProgram, ...] = ()
+    filtered: dict[str, int] = field(default_factory=dict)
 
 
 def read_processes(root: Root) -> Processes:
@@ -52,6 +60,8 @@ def read_processes(root: Root) -> Processes:
         fullest_locked=_fullest(scan.locked),
         complete=scan.complete and len(pids) <= _MOST_PROCESSES,
         count=len(pids),
+        programs=tuple(scan.programs.values()),
+        filtered=dict(sorted(scan.filtered.items())),
     )
 
 
@@ -64,6 +74,8 @@ class _Scan:
         self.pipes: dict[int, set[str]] = defaultdict(set)
         self.files: list[Fullest] = []
         self.locked: list[Fullest] = []
+        self.programs: dict[int, BpfProgram] = {}
+        self.filtered: dict[str, int] = {}
         self.complete = True
         self._links = 0
         self._myself = number(pairs(root.text("/proc/self/status")).get("Pid"))
@@ -75,6 +87,9 @@ class _Scan:
             return
         command = status.get("Name", "?")
         self._open_files(pid, command, _first_number(status.get("Uid")))
+        if status.get("Seccomp") == _FILTERED:
+            filters = number(status.get("Seccomp_filters")) or 0
+            self.filtered[command] = max(filters, self.filtered.get(command, 0))
         locked = number(status.get("VmLck", "").removesuffix("kB"))
         if locked:
             self._against(self.locked, pid, command, locked * 1024, "Max locked memory")
@@ -86,7 +101,9 @@ class _Scan:
             self.complete = False
             return
         self._links += len(names)
-        targets = {self.root.link(f"{folder}/{name}") for name in names}
+        links = {name: self.root.link(f"{folder}/{name}") for name in names}
+        targets = set(links.values())
+        self._held_programs(pid, command, links)
         if any(self.root.denied(f"{folder}/{name}") for name in names):
             self.complete = False
         if _DEVICE in targets:
@@ -96,6 +113,21 @@ class _Scan:
         if user is not None:
             self.pipes[user].update(link for link in targets if link and link.startswith("pipe:"))
         self._against(self.files, pid, command, len(names), "Max open files")
+
+    def _held_programs(self, pid: int, command: str, links: Mapping[str, str | None]) -> None:
+        """eBPF programs and links that are open: fdinfo tells the program's id, and a raw tracepoint's name."""
+        for name, target in links.items():
+            if not (target or "").startswith(_BPF) or len(self.programs) >= _MOST_PROGRAMS:
+                continue
+            told = pairs(self.root.text(f"/proc/{pid}/fdinfo/{name}"))
+            ident = number(told.get("prog_id"))
+            if ident is None:
+                continue
+            kind = BPF_TYPES.get(number(told.get("prog_type")) or 0, told.get("link_type", "")[:40])
+            have = self.programs.get(ident)
+            at = told.get("tp_name", "")[:40] or (have.at if have else "")
+            holder = f"{command} (pid {pid})"
+            self.programs[ident] = BpfProgram(ident, (have.type if have else "") or kind, "", at, holder, None)
 
     def _against(self, found: list[Fullest], pid: int, command: str, use: int, limit: str) -> None:
         allowed = soft_limit(self.root.text(f"/proc/{pid}/limits"), limit)

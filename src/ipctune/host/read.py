@@ -13,6 +13,7 @@ from ipctune.host.processes import Processes, read_processes
 from ipctune.host.root import Root
 from ipctune.host.settings import read_settings
 from ipctune.host.steal import read_steal
+from ipctune.host.tax import read_tax
 from ipctune.host.text import number
 from ipctune.host.virtual import read_container, read_hypervisor
 
@@ -50,6 +51,7 @@ def read(root: Root | None = None, *, quick: bool = False) -> Host:
         systemd=root.exists("/run/systemd/system"),
         core=facts.core,
         unseen=_unseen(root, facts, processes),
+        tax=read_tax(root, facts, processes),
     )
 
 

@@ -18,7 +18,7 @@ from ipctune.host.scrub import clean, settings_only
 __all__ = ["record", "recorded_files"]
 
 _STATUS = ("Name", "Pid:", "Uid", "VmSize", "VmLck", "Cap", "NoNewPrivs", "Seccomp", "Cpus_allowed_list")
-_MOUNTS = ("proc", "sysfs", "tmpfs", "cgroup", "cgroup2", "mqueue", "hugetlbfs", "overlay", "aufs")
+_MOUNTS = ("proc", "sysfs", "tmpfs", "cgroup", "cgroup2", "mqueue", "hugetlbfs", "overlay", "aufs", "fuse.lxcfs")
 _OS = ("NAME", "ID", "VERSION_ID", "PRETTY_NAME")
 _LINKS = re.compile(r"pipe:\[\d+\]|socket:\[\d+\]|pid:\[\d+\]|anon_inode:.*|/dev/cpu_dma_latency")
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)

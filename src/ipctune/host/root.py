@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from ipctune.host.text import printable
+
 __all__ = ["LIMIT", "DirectorySource", "MappingSource", "Root", "Source"]
 
 LIMIT = 1 << 18
@@ -45,11 +47,17 @@ class Root:
         if path not in self.reads and path not in self.errors:
             self._try(path, lambda: self._keep(path, self.source.read(path, limit)))
         data = self.reads.get(path)
-        return None if data is None else data.decode("utf-8", "replace")
+        return None if data is None else printable(data.decode("utf-8", "replace"))
 
     def line(self, path: str) -> str | None:
-        """The text without the space around it; None also for an empty file."""
-        return (self.text(path) or "").strip() or None
+        """The text as one line, without the space around it; None also for an empty file."""
+        return " ".join((self.text(path) or "").split()) or None
+
+    def entries(self, path: str) -> tuple[str, ...]:
+        """The entries of a file that separates them by a zero byte, as the environment of a process."""
+        if self.text(path) is None:
+            return ()
+        return tuple(printable(part.decode("utf-8", "replace")) for part in self.reads[path].split(b"\0") if part)
 
     def grep(self, path: str, needle: str, limit: int = 1 << 23) -> tuple[str, ...] | None:
         """The lines of a large file that contain `needle`; only these are remembered."""
@@ -59,17 +67,20 @@ class Root:
         data = self.reads.get(path)
         if data is None:
             return None
-        return tuple(line for line in data.decode("utf-8", "replace").splitlines() if needle in line)
+        return tuple(line for line in printable(data.decode("utf-8", "replace")).splitlines() if needle in line)
 
     def names(self, path: str, pattern: str = "*") -> tuple[str, ...]:
-        """The names in a folder that match `pattern` (fnmatch), sorted; empty where there is none."""
+        """The names in a folder that match `pattern` (fnmatch), sorted; empty where there is none.
+
+        Names that can't be shown as they are stay out: none of the kernel's is like that.
+        """
         if path in self.errors:
             return ()
         found: list[str] = []
         self._try(path, lambda: found.extend(self.source.names(path)[:_MOST_NAMES]))
         if path in self.errors:
             return ()
-        kept = tuple(sorted(name for name in found if fnmatch.fnmatchcase(name, pattern)))
+        kept = tuple(sorted(name for name in found if name.isprintable() and fnmatch.fnmatchcase(name, pattern)))
         self.lists[path] = tuple(sorted({*self.lists.get(path, ()), *kept}))
         return kept
 

@@ -10,6 +10,7 @@ from ipctune.host.text import number
 
 __all__ = ["percent", "read_steal"]
 
+_SILENT = ("none", "Hyper-V")  # Hyper-V has no steal clock for its guests: 0 for ever
 _COLUMNS = 8
 _STEAL = 7
 _SA = (("/var/log/sysstat", "sa[0-9]*"), ("/var/log/sa", "sa[0-9]*"))
@@ -56,7 +57,7 @@ def _reported(hypervisor: Hypervisor, boot: float | None) -> bool | None:
         return True
     if hypervisor.name == "Xen":
         return True
-    if hypervisor.name == "none":
+    if hypervisor.name in _SILENT:
         return False
     return hypervisor.kvm.steal_time if hypervisor.kvm else None
 

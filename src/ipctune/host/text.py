@@ -1,10 +1,12 @@
 """Small parsers for what the kernel prints. Garbage gives None or an empty result, never an error."""
 
+import re
 from collections.abc import Iterator
 
-__all__ = ["cpu_list", "cpu_ranges", "fields", "flag", "number", "pairs", "size", "words"]
+__all__ = ["cpu_list", "cpu_ranges", "fields", "flag", "number", "pairs", "printable", "size", "words"]
 
 _MOST_CPUS = 65536
+_ODD = re.compile(r"[^\t\n\x20-\x7e]")
 _LONGEST_NUMBER = 24
 
 
@@ -15,6 +17,11 @@ def number(text: str | None) -> int | None:
         return None
     digits = stripped.removeprefix("-")
     return int(stripped) if digits.isascii() and digits.isdigit() else None
+
+
+def printable(text: str) -> str:
+    """`text` without what steers a terminal: control characters, other line breaks, marks that turn the direction."""
+    return _ODD.sub(lambda found: found.group() if found.group().isprintable() else "\ufffd", text)
 
 
 def flag(text: str | None) -> bool | None:

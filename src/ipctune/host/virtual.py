@@ -56,7 +56,9 @@ _CGROUP_NAMES = (
     ("machine.slice", "systemd-nspawn"),
 )
 _FIRST_PID_NAMESPACE = "pid:[4026531836]"
-_RENAMED = {"wsl": "wsl", "oci": "container (OCI)"}
+_OCI = "container (OCI)"
+_RENAMED = {"wsl": "wsl", "oci": _OCI}
+_MANAGER_FILES = ("/run/systemd/container", "/run/host/container-manager")
 
 
 def read_hypervisor(root: Root, facts: Facts) -> Hypervisor:
@@ -77,12 +79,16 @@ def read_hypervisor(root: Root, facts: Facts) -> Hypervisor:
 
 def read_container(root: Root) -> Container:
     """Which container, by the most direct evidence; None also where nothing could be read."""
+    manager, marks = _from_manager(root), _from_marks(root)
+    if marks and [name for name, _ in manager] == [_OCI]:
+        manager, marks = marks, manager  # the runtime's standard says less than its marks
     evidence = [
-        *_from_manager(root),
-        *_from_marks(root),
+        *manager,
+        *marks,
         *_from_openvz(root),
         *(("wsl", why) for _, why in _from_wsl(root)),
         *_from_cgroup(root),
+        *_from_lxcfs(root),
     ]
     return Container(evidence[0][0] if evidence else None, tuple(why for _, why in evidence))
 
@@ -90,20 +96,35 @@ def read_container(root: Root) -> Container:
 def _from_cpuid(facts: Facts, vendor: str | None) -> list[tuple[str, str]]:
     if not facts.value(bool, "cpuid", "hypervisor"):
         return []
-    key = (vendor or "").strip("\0 ")
-    return [(_VENDORS.get(key, key or "unnamed"), f"CPUID says {key or 'a hypervisor'}")]
+    key = _told(_leaves(facts, vendor))
+    return [(_VENDORS.get(key, key[:40] or "unnamed"), f"CPUID says {key[:40] or 'a hypervisor'}")]
+
+
+def _leaves(facts: Facts, vendor: str | None) -> list[str]:
+    """The names that the hypervisor's leaves give, in order."""
+    leaves = facts.dig("cpuid", "leaves")
+    found = [leaf.get("vendor") for leaf in leaves if isinstance(leaf, dict)] if isinstance(leaves, list) else []
+    return [name.strip("\0 ") for name in (vendor, *found) if isinstance(name, str)]
+
+
+def _told(names: list[str]) -> str:
+    """Who it is: KVM and Xen can show Hyper-V's leaf first, for Windows guests, and their own after it."""
+    others = [name for name in names if name in _VENDORS and _VENDORS[name] != "Hyper-V"]
+    return next(iter([*others, *names]), "")
 
 
 def _from_xen(root: Root) -> list[tuple[str, str]]:
     kind = root.line("/sys/hypervisor/type")
     guest = root.line("/sys/hypervisor/guest_type")
+    control = "control_d" in (root.text("/proc/xen/capabilities") or "")
+    told = f"{f' {guest[:10]}' if guest else ''}{', its control domain (dom0)' if control else ''}"
     if kind == "xen":
-        return [("Xen", f"/sys/hypervisor says xen{f' {guest}' if guest else ''}")]
-    return [("Xen", "/proc/xen is there")] if root.names("/proc/xen") else []
+        return [("Xen", f"/sys/hypervisor says xen{told}")]
+    return [("Xen", f"/proc/xen is there{told}")] if root.names("/proc/xen") else []
 
 
 def _from_tree(root: Root) -> list[tuple[str, str]]:
-    tree = (root.text("/proc/device-tree/hypervisor/compatible") or "").replace("\0", " ")
+    tree = " ".join(root.entries("/proc/device-tree/hypervisor/compatible"))
     for mark, name in (("linux,kvm", "KVM"), ("xen,xen", "Xen"), ("vmware", "VMware")):
         if mark in tree:
             return [(name, f"the device tree says {mark}")]
@@ -112,8 +133,8 @@ def _from_tree(root: Root) -> list[tuple[str, str]]:
 
 def _from_wsl(root: Root) -> list[tuple[str, str]]:
     release = root.line("/proc/sys/kernel/osrelease") or ""
-    found = "microsoft" in release.lower()
-    return [("Hyper-V", f"the kernel is {release} (WSL)")] if found else []
+    found = "microsoft" in release.lower() or "WSL" in release  # a kernel of the user's own keeps the second
+    return [("Hyper-V", f"the kernel is {release[:60]} (WSL)")] if found else []
 
 
 def _from_clock(root: Root) -> list[tuple[str, str]]:
@@ -155,9 +176,8 @@ def _kvm(facts: Facts, name: str | None) -> KvmFeatures | None:
 
 def _from_manager(root: Root) -> list[tuple[str, str]]:
     """What the container's manager says of itself (systemd: CONTAINER_INTERFACE)."""
-    told = root.line("/run/systemd/container")
-    found = [(told, "/run/systemd/container")] if told else []
-    for entry in (root.text("/proc/1/environ") or "").split("\0"):
+    found = [(told, path) for path in _MANAGER_FILES if (told := root.line(path))]
+    for entry in root.entries("/proc/1/environ"):
         key, _, value = entry.partition("=")
         if key == "container" and value:
             found.append((value, "the environment of process 1"))
@@ -177,8 +197,7 @@ def _is_machine(root: Root) -> bool:
     with a root file system of its own instead of a container's overlay.
     """
     first = root.link("/proc/self/ns/pid") == _FIRST_PID_NAMESPACE
-    mounts = fields(root.text("/proc/self/mounts"))
-    kinds = [row[2] for row in mounts if row[1:2] == ["/"] and len(row) > 2]
+    kinds = [row[2] for row in _mounts(root) if row[1] == "/"]
     return first and bool(kinds) and "overlay" not in kinds[-1] and kinds[-1] != "aufs"
 
 
@@ -189,6 +208,16 @@ def _from_openvz(root: Root) -> list[tuple[str, str]]:
     if inside or (counters and not root.exists("/proc/bc")):
         return [("openvz", "/proc/vz is there" if inside else "/proc/user_beancounters is there")]
     return []
+
+
+def _from_lxcfs(root: Root) -> list[tuple[str, str]]:
+    """lxcfs shows a container its own share below /proc; nobody mounts it there on a machine."""
+    shown = any(row[2:3] == ["fuse.lxcfs"] and row[1].startswith("/proc/") for row in _mounts(root))
+    return [("lxc", "lxcfs is mounted below /proc")] if shown else []
+
+
+def _mounts(root: Root) -> list[list[str]]:
+    return [row for row in fields(root.text("/proc/self/mounts")) if len(row) > 2]
 
 
 def _from_cgroup(root: Root) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ipctune.errors import NotPossible
 from ipctune.knobs.files import FilePart
-from ipctune.knobs.model import Lasting, Value
+from ipctune.knobs.model import Kind, Knob, Lasting, Value
 from ipctune.knobs.registry import KNOBS
 
 __all__ = [
@@ -71,7 +71,7 @@ def plan_files(kept: Mapping[str, Value], *, systemd: bool) -> Plan:
     for name, value in kept.items():
         means = KNOBS[name].lasting
         if means is Lasting.NONE or (not systemd and means is not Lasting.SYSCTL):
-            missing.append(f"{KNOBS[name].title}: {_why_missing(means)}")
+            missing.append(f"{KNOBS[name].title}: {_why_missing(KNOBS[name])}")
             continue
         for path, line in _lines(name, value, means):
             lines.setdefault(path, []).append(line)
@@ -79,10 +79,12 @@ def plan_files(kept: Mapping[str, Value], *, systemd: bool) -> Plan:
     return Plan(files, tuple(missing))
 
 
-def _why_missing(means: Lasting) -> str:
-    if means is Lasting.NONE:
+def _why_missing(knob: Knob) -> str:
+    if knob.lasting is Lasting.NONE and knob.kind is Kind.LEASE:
         return "held by our own process until revert or reboot: nothing conventional can hold it"
-    return f"needs systemd ({means}), which does not run here: it holds until revert or reboot"
+    if knob.lasting is Lasting.NONE:
+        return "no conventional file sets it at boot: it holds until revert or reboot"
+    return f"needs systemd ({knob.lasting}), which does not run here: it holds until revert or reboot"
 
 
 def _lines(name: str, value: Value, means: Lasting) -> list[tuple[str, str]]:

@@ -34,6 +34,8 @@ class Cause(StrEnum):
     COPYING = "copying"
     RUN_QUEUE = "run-queue-wait"
     REFUSED = "refused"
+    SWAP = "swap"
+    PAGE_FAULTS = "page-faults"
 
 
 class Scope(StrEnum):
@@ -101,7 +103,8 @@ class Knob:
 
     `candidates` returns the values worth trying on this host, best first, and none where the knob does not
     exist there; `why_not` then says why in words. `settle` is in seconds: how long after a write a
-    measurement means something. `since` is the first kernel that has it.
+    measurement means something. `since` is the first kernel that has it. `needs_history`: it acts on what
+    happens over hours, so that a trial of seconds says nothing about it; it is advice, from facts of the host.
     """
 
     id: str
@@ -122,6 +125,12 @@ class Knob:
     always_polls: bool = False
     undo: str = "restored"
     not_tried: str = ""
+    needs_history: bool = False
+
+    @property
+    def advice_only(self) -> bool:
+        """Whether a run names it at most, and never tries it."""
+        return self.kind is Kind.ADVICE or self.needs_history
 
     def describe(self, value: Value) -> str:
         """The value in one short text: `200000`, or `a=1 b=2` where there are several parts that differ."""

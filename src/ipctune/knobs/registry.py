@@ -1,11 +1,13 @@
 """Every knob there is, by id."""
 
-from ipctune.knobs import idle, limits, poller, program
+from ipctune.knobs import idle, limits, memory, napi, poller, program, scheduler, semaphores
 from ipctune.knobs.model import Knob
 
 __all__ = ["KNOBS", "knob"]
 
-KNOBS: dict[str, Knob] = {k.id: k for k in (*idle.KNOBS, *poller.KNOBS, *program.KNOBS, *limits.KNOBS)}
+_FILES = (idle, poller, program, limits, semaphores, scheduler, memory, napi)
+
+KNOBS: dict[str, Knob] = {knob.id: knob for file in _FILES for knob in file.KNOBS}
 
 
 def knob(name: str) -> Knob | None:

@@ -35,7 +35,7 @@ def render(result: Inspection, style: Style = PLAIN, *, everything: bool = False
     lines += _unseen(host)
     lines += ["", *details(host, style)] if everything else []
     lines += _row("more", "ipctune inspect --all | --json | --record FILE") if not everything else []
-    return "\n".join(lines)
+    return "\n".join(lines).replace("\t", " ")
 
 
 def _header(result: Inspection, style: Style, seconds: float | None) -> Iterator[str]:

@@ -26,6 +26,7 @@ def details(host: Host, style: Style) -> list[str]:
         ("huge pages", _huge(host)),
         ("privileges that are missing, and what each costs", _privileges(host)),
         ("security", _security(host)),
+        ("what every system call passes", _tax(host)),
         ("files that set these keys at boot", _settings(host)),
         ("every limit: value (used)  scope; a new value takes effect on", _limits(host)),
         ("could not be read", (f"{one.what}: {one.why}" for one in host.unseen)),
@@ -86,6 +87,17 @@ def _governors(host: Host) -> Iterator[str]:
         yield f"/dev/cpu_dma_latency: {'' if idle.cpu_dma_latency else 'not there, '}held by nobody" + (
             "" if idle.holders_complete else " that could be seen"
         )
+
+
+def _tax(host: Host) -> Iterator[str]:
+    audit, told = host.tax.audit, host.tax.programs_complete
+    programs = [f"{one.type} {one.name or '(no name)'} {one.at} {one.holder}" for one in host.tax.programs]
+    yield f"eBPF programs that may be there: {'; '.join(programs) or ('none' if told else 'unknown: takes root')}"
+    state = "unknown: takes root" if audit is None else "on" if audit.enabled else "off"
+    rules = "" if audit is None or audit.rules is None else f", {audit.rules} rules"
+    yield f"audit: {state}{rules}"
+    yield f"under seccomp filters: {', '.join(host.tax.filtered) or 'no process that could be seen'}"
+    yield from (f"{name}: {text}" for name, text in host.tax.flaws.items() if text != "Not affected")
 
 
 def _topology(host: Host) -> Iterator[str]:

@@ -12,6 +12,8 @@ from ipctune.tune.model import Advice, Goal, NotTried, Settings
 
 __all__ = ["Candidate", "Plan", "make_plan"]
 
+_HISTORY = "advice alone: it acts over hours, and a trial of seconds would say nothing; set it, and look again in a day"
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -45,11 +47,12 @@ def make_plan(host: Host, settings: Settings, evidence: Evidence) -> Plan:
         values = () if why else knob.candidates(host, evidence.hints)
         if not values:
             left.append(NotTried(knob.id, why or knob.why_not(host)))
-        elif knob.kind is not Kind.ADVICE:
+        elif not knob.advice_only:
             found += [_candidate(knob, value, settings) for value in values]
     order = list(_named(evidence))
     found.sort(key=lambda c: (c.reference, c.knob.kind is Kind.OPTION, _rank(c.knob, order)))
-    advice = tuple(_advice(host, knob, evidence) for knob in KNOBS.values() if _advises(host, knob, evidence))
+    wanted = [knob for knob in KNOBS.values() if knob.id not in settings.without]
+    advice = tuple(_advice(host, knob, evidence) for knob in wanted if _advises(host, knob, evidence))
     return Plan(tuple(found), tuple(left), advice, writes(found))
 
 
@@ -60,8 +63,8 @@ def _left_out(host: Host, knob: Knob, settings: Settings, evidence: Evidence) ->
         return "left out by --without"
     if host.kernel.version[:2] < knob.since:
         return f"needs kernel {knob.since[0]}.{knob.since[1]}"
-    if settings.only or knob.kind is Kind.LIMIT:
-        return ""  # a limit is judged by a recorded refusal, not by a share of the time
+    if settings.only or knob.kind is Kind.LIMIT or knob.needs_history or not knob.helps:
+        return ""  # judged by a recorded refusal or by facts of the host, not by a share of the time; or no help at all
     if not knob.helps & _named(evidence).keys():
         return f"no evidence for it here (it helps with {', '.join(sorted(knob.helps))})"
     return ""
@@ -83,14 +86,14 @@ def _candidate(knob: Knob, value: Value, settings: Settings) -> Candidate:
 
 
 def _advises(host: Host, knob: Knob, evidence: Evidence) -> bool:
-    fits = knob.kind is Kind.ADVICE and knob.helps & _named(evidence).keys()
-    return bool(fits) and bool(knob.candidates(host, evidence.hints))
+    fits = knob.needs_history or (knob.kind is Kind.ADVICE and bool(knob.helps & _named(evidence).keys()))
+    return fits and bool(knob.candidates(host, evidence.hints))
 
 
 def _advice(host: Host, knob: Knob, evidence: Evidence) -> Advice:
     value = knob.candidates(host, evidence.hints)[0]
     text = ", ".join(f"{name}: {text}" for name, text in value.items())
-    return Advice(f"{knob.title}: {text}", knob.not_tried)
+    return Advice(f"{knob.title}: {text}", _HISTORY if knob.needs_history else knob.not_tried)
 
 
 def writes(candidates: Sequence[Candidate]) -> tuple[str, ...]:

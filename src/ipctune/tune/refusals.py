@@ -21,6 +21,8 @@ Raise = tuple[Knob, Value]
 
 _MOST = 4  # limits that one workload may need raised
 _SECONDS = 0.1
+_PAIR = 2  # queues, one for each direction
+_OBJECTS = ("kernel.msgmni", "fs.mqueue.queues_max")
 _TOGETHER = {"unix": ("net.core.wmem_max", "net.core.rmem_max"), "tcp": ("net.core.wmem_max", "net.core.rmem_max")}
 """Limits of the host that a mechanism meets one after another: no namespace can show the second."""
 
@@ -60,12 +62,15 @@ def _candidate(host: Host, spec: Spec, limit: str) -> Raise | None:
     knob = KNOBS.get(limit)
     if knob is None or knob.kind is not Kind.LIMIT:
         return None
-    values = knob.candidates(host, {f"refused:{limit}": str(_asked(spec, limit))})
+    values = knob.candidates(host, {f"refused:{limit}": str(_asked(host, spec, limit))})
     return (knob, values[0]) if values else None
 
 
-def _asked(spec: Spec, limit: str) -> int:
-    """What the workload asks of that limit, in the limit's own unit."""
+def _asked(host: Host, spec: Spec, limit: str) -> int:
+    """What the workload asks of that limit, in the limit's own unit; of objects: with those that are there."""
+    if limit in _OBJECTS:
+        there = host.limits.get(limit)
+        return _PAIR + (there.use or 0 if there else 0)
     if limit in ("kernel.msgmax", "fs.mqueue.msgsize_max"):
         return spec.size
     if limit == "fs.mqueue.msg_max":

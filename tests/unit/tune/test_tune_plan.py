@@ -99,6 +99,27 @@ def test_advice_comes_where_it_fits_the_evidence(machine: Machine, monkeypatch: 
     assert make_plan(host(), settings(), evidence("copying")).advice == ()
 
 
+def test_what_needs_history_is_advice_whatever_the_evidence_and_is_never_tried(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = replace(make_knob(machine, "slow", "10", helps=Cause.SWAP), needs_history=True)
+    plan = planned(machine, monkeypatch, slow)
+    assert order(plan) == []
+    assert plan.writes == ()
+    assert [a.text for a in plan.advice] == ["the slow setting: slow: 10"]
+    assert "seconds" in plan.advice[0].figure
+    assert order(make_plan(host(), settings(only=("slow",)), evidence())) == []
+    assert make_plan(host(), settings(without=("slow",)), evidence()).advice == ()
+
+
+def test_what_cannot_help_says_why_and_not_that_evidence_is_missing(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(machine, monkeypatch, KNOBS["busy-poll"])
+    assert plan.advice == ()
+    assert "no NAPI" in reasons(plan)["busy-poll"]
+
+
 def test_writes_are_those_of_the_candidates_and_on_the_allow_list(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
