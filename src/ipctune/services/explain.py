@@ -1,0 +1,91 @@
+"""A line from a log, explained: the limits that can cause it, which is near now and who holds it, the smallest fix."""
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ipctune.host.finding import Finding
+from ipctune.services.findings import finding_id
+from ipctune.services.log_table import ENTRIES, Entry
+from ipctune.services.model import Report, Use
+
+__all__ = ["Cause", "Explanation", "Meaning", "explain", "match"]
+
+NEAR = 0.8
+_SHOWN = 3
+_LONGEST_LINE = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A limit that can cause the line, when it does, and its fullest uses now; none where it can't be seen."""
+
+    limit: str
+    when: str
+    uses: tuple[Use, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a line means here. `near` are limits above 80 %, or seen full; `findings` those that bear on it."""
+
+    id: str
+    means: str
+    causes: tuple[Cause, ...]
+    near: tuple[Use, ...]
+    findings: tuple[Finding, ...]
+    fix: str
+    wrong: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The meaning of `line`, None where it is not known; then `nearest` are example lines of those that are."""
+
+    line: str
+    meaning: Meaning | None
+    nearest: tuple[str, ...]
+    version: int = 1
+
+
+def match(line: str) -> Entry | None:
+    """The first entry of the table whose pattern is in the line."""
+    return next((entry for entry in ENTRIES if entry.pattern.search(line[:_LONGEST_LINE])), None)
+
+
+def explain(line: str, report: Report) -> Explanation:
+    """What the line means on the machine of `report`."""
+    entry = match(line)
+    if entry is None:
+        return Explanation(line, None, _nearest(line))
+    causes = tuple(Cause(limit, when, _uses(line, limit, report.uses)) for limit, when in entry.causes)
+    near = tuple(use for cause in causes for use in cause.uses if use.full >= NEAR)
+    own = {finding_id(use) for use in near}
+    found = tuple(one for one in report.findings if one.id in own or one.id.startswith(entry.findings or ("\0",)))
+    fix = next((one.todo for one in found if one.id in own or one.severity == "fix"), entry.fix)
+    return Explanation(line, Meaning(entry.id, entry.means, causes, near, found, fix, entry.wrong), ())
+
+
+def _uses(line: str, limit: str, uses: Iterable[Use]) -> tuple[Use, ...]:
+    """The fullest uses of the limit; those whose object the line names come first, and alone if there are any."""
+    of_limit = sorted((use for use in uses if use.limit == limit), key=lambda use: -use.full)
+    named = [use for use in of_limit if _names(line, use)]
+    return tuple((named or of_limit)[:_SHOWN])
+
+
+def _names(line: str, use: Use) -> bool:
+    """Whether the line holds the path or the address that the use is about."""
+    what = use.what.partition(",")[0].removeprefix("to ")
+    return ("/" in what or ":" in what) and re.search(rf"{re.escape(what)}(?![\w/])", line) is not None
+
+
+def _nearest(line: str) -> tuple[str, ...]:
+    """Examples with the most words in common, the likest first."""
+    words = set(re.findall(r"\w{3,}", line.lower()))
+
+    def alike(entry: Entry) -> tuple[int, float]:
+        shared = words & set(re.findall(r"\w{3,}", entry.example.lower()))
+        return len(shared), difflib.SequenceMatcher(None, line[:200].lower(), entry.example.lower()).ratio()
+
+    return tuple(entry.example for entry in sorted(ENTRIES, key=alike, reverse=True)[:_SHOWN])
