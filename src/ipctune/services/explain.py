@@ -15,6 +15,7 @@ __all__ = ["Cause", "Explanation", "Meaning", "explain", "match"]
 NEAR = 0.8
 _SHOWN = 3
 _LONGEST_LINE = 8192
+_SOCKET = re.compile(r"unix:[/@]|/\S+\.sock\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def explain(line: str, report: Report) -> Explanation:
     entry = match(line)
     if entry is None:
         return Explanation(line, None, _nearest(line))
-    causes = tuple(Cause(limit, when, _uses(line, limit, report.uses)) for limit, when in entry.causes)
+    causes = tuple(Cause(limit, when, _uses(line, entry, limit, report.uses)) for limit, when in entry.causes)
     near = tuple(use for cause in causes for use in cause.uses if use.full >= NEAR)
     own = {finding_id(use) for use in near}
     found = tuple(one for one in report.findings if one.id in own or one.id.startswith(entry.findings or ("\0",)))
@@ -67,10 +68,12 @@ def explain(line: str, report: Report) -> Explanation:
     return Explanation(line, Meaning(entry.id, entry.means, causes, near, found, fix, entry.wrong), ())
 
 
-def _uses(line: str, limit: str, uses: Iterable[Use]) -> tuple[Use, ...]:
-    """The fullest uses of the limit; those whose object the line names come first, and alone if there are any."""
+def _uses(line: str, entry: Entry, limit: str, uses: Iterable[Use]) -> tuple[Use, ...]:
+    """The fullest uses of the limit; where the line names an object, those of that object alone."""
     of_limit = sorted((use for use in uses if use.limit == limit), key=lambda use: -use.full)
     named = [use for use in of_limit if _names(line, use)]
+    if limit == "listen queue" and entry.id.startswith("unix"):
+        of_limit = [] if _SOCKET.search(line) else [use for use in of_limit if use.what.startswith(("/", "@"))]
     return tuple((named or of_limit)[:_SHOWN])
 
 

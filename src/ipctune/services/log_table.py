@@ -81,19 +81,23 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(
         "unix-connect-eagain",
-        _line(rf"connect.*(unix:|\.sock\b|\bunix\b|socket).*{_AGAIN}|unix:(?P<path>\S+).*{_AGAIN}|blockingioerror.*connect"),
+        _line(
+            rf"connect.*(unix:|\.sock\b|\bunix\b|socket).*{_AGAIN}|unix:\S+.*{_AGAIN}"
+            rf"|(connect|blockingioerror).*{_AGAIN}"
+        ),
         "connect() to unix:/run/php/php8.3-fpm.sock failed (11: Resource temporarily unavailable) while connecting",
         "the listener's queue was full: a Unix socket refuses at once, where TCP would try again",
         (("listen queue", "of that socket; fixed when the program called listen()"),),
-        "a longer backlog in the listener's own configuration (php-fpm: listen.backlog = 1024), then restart it; or more "
-        "workers, where the queue is full for long",
+        "a longer backlog in the listener's own configuration (php-fpm: listen.backlog = 1024), then restart it; or "
+        "more workers, where the queue is full for long",
         "net.core.somaxconn alone: a listener keeps the backlog that it was opened with; file limits: not this error",
     ),
     Entry(
         "address-not-available",
         _line(r"cannot assign requested address|errno 99\b|eaddrnotavail|\(99:"),
         "connect() to 127.0.0.1:8080 failed (99: Cannot assign requested address)",
-        "on connect(): no local port is left towards that address and port; on bind(): the address is not this machine's",
+        "on connect(): no local port is left towards that address and port; on bind(): the address is not this "
+        "machine's",
         (
             ("ephemeral ports", "all in use towards one destination, TIME_WAIT included"),
             ("net.netfilter.nf_conntrack_max", "rarely: NAT finds no free port"),
@@ -105,9 +109,11 @@ ENTRIES: tuple[Entry, ...] = (
         "mq-open-emfile",
         _line(rf"(mq_open|message queue|posix_ipc|mqueue).*{_MANY}"),
         "mq_open: Too many open files",
-        "bytes of all POSIX queues of the user, overhead included, reached RLIMIT_MSGQUEUE: the tenth default queue fails",
+        "bytes of all POSIX queues of the user, overhead included, reached RLIMIT_MSGQUEUE: the tenth default queue "
+        "fails",
         (("RLIMIT_MSGQUEUE", "819,200 bytes by default"), ("RLIMIT_NOFILE", "if open() fails as well")),
-        "LimitMSGQUEUE= in the unit (systemctl edit), or ulimits: msgqueue in compose, and a restart; or smaller queues",
+        "LimitMSGQUEUE= in the unit (systemctl edit), or ulimits: msgqueue in compose, and a restart; or smaller "
+        "queues",
         "ulimit -n, fs.file-max: the error is about bytes, in spite of its name",
     ),
     Entry(
@@ -131,16 +137,19 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "shmget-einval",
         _line(rf"shmget.*{_INVALID}|{_INVALID}.*shmget"),
-        "could not create shared memory segment: Invalid argument; Failed system call was shmget(5432001, 40000000, 03600)",
+        "could not create shared memory segment: Invalid argument; Failed system call was shmget(5432001, 40000000, "
+        "03600)",
         "a new segment larger than kernel.shmmax (or of 0 bytes), or an older, smaller one has the same key",
         (("kernel.shmmax", "the size asked for is above it"),),
-        "take the line that lowers kernel.shmmax out of /etc/sysctl.d; or remove the older segment (ipcs -m, ipcrm -m ID)",
+        "take the line that lowers kernel.shmmax out of /etc/sysctl.d; or remove the older segment (ipcs -m, ipcrm "
+        "-m ID)",
         "shmmax = 70 % of RAM: upstream's default is unlimited, so that is what causes this",
     ),
     Entry(
         "shmget-enospc",
         _line(rf"(shmget|create shared memory).*{_NO_SPACE}|{_NO_SPACE}.*shmget"),
-        "could not create shared memory segment: No space left on device; Failed system call was shmget(1, 4096, 03600)",
+        "could not create shared memory segment: No space left on device; Failed system call was shmget(1, 4096, "
+        "03600)",
         "too many System V segments, or too many pages in all of them; no disk is full",
         (("kernel.shmmni", "too many segments"), ("kernel.shmall", "too many pages in all (pages, not bytes)")),
         "remove segments that nobody is attached to (ipcs -m, ipcrm -m ID), else sysctl kernel.shmmni or kernel.shmall",
@@ -163,7 +172,8 @@ ENTRIES: tuple[Entry, ...] = (
         (("kernel.msgmnb", "bytes in one queue; each queue keeps the value of when it was made"),),
         "a reader that keeps up; else msgctl(IPC_SET) with a larger msg_qbytes on the living queue, and kernel.msgmnb "
         "for those made afterwards",
-        "kernel.msgmax: the size of one message; kernel.msgmni: the number of queues; msgmnb alone: not for living queues",
+        "kernel.msgmax: the size of one message; kernel.msgmni: the number of queues; msgmnb alone: not for living "
+        "queues",
     ),
     Entry(
         "msgsnd-einval",
@@ -180,7 +190,8 @@ ENTRIES: tuple[Entry, ...] = (
         _line(r"backlog setting of (?P<asked>\d+) cannot be enforced.*lower value of (?P<now>\d+)"),
         "WARNING: The TCP backlog setting of 511 cannot be enforced because /proc/sys/net/core/somaxconn is set to the "
         "lower value of 128.",
-        "listen() was called with a larger backlog than its network namespace allows: the queue is as long as somaxconn",
+        "listen() was called with a larger backlog than its network namespace allows: the queue is as long as "
+        "somaxconn",
         (("net.core.somaxconn", "of that network namespace, when listen() is called"), ("listen queue", "if full")),
         "sysctl net.core.somaxconn where redis runs (in a container: compose sysctls:), then restart redis; only worth "
         "it if its queue is ever seen full",
@@ -254,7 +265,8 @@ ENTRIES: tuple[Entry, ...] = (
         "accept4() failed (24: Too many open files)",
         "the process has as many descriptors open as it may",
         (("RLIMIT_NOFILE", "of that process"), ("fs.file-max", "only where it says: in system")),
-        "LimitNOFILE= in the unit (systemctl edit), or ulimits: nofile in compose, and a restart; nginx: worker_rlimit_nofile",
+        "LimitNOFILE= in the unit (systemctl edit), or ulimits: nofile in compose, and a restart; nginx: "
+        "worker_rlimit_nofile",
         "fs.file-max: it is the whole machine's; limits.conf: systemd's services do not read it",
     ),
     Entry(
