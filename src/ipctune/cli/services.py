@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from ipctune.errors import Exit, NotPossible, WrongUse
+from ipctune.errors import Exit, WrongUse
 
 __all__ = ["command"]
 
@@ -57,13 +57,9 @@ def _clean(ids: tuple[str, ...]) -> int:
     if not found or not _agreed(bool(ids)):
         return Exit.DONE
     left = 0
-    for one in found:
-        try:
-            remove(one)
-            print(f"removed {one.object.id}")
-        except NotPossible as error:
-            left += 1
-            print(f"left {one.object.id}: {error.what}")
+    for one, why in remove(found):
+        print(f"left {one.object.id}: {why}" if why else f"removed {one.object.id}")
+        left += bool(why)
     return Exit.NOT_POSSIBLE if left else Exit.DONE
 
 

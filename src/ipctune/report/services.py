@@ -104,7 +104,7 @@ def _uses(report: Report, style: Style, everything: bool) -> Iterator[str]:
 
 def _objects(objects: Sequence[Object], style: Style, everything: bool) -> Iterator[str]:
     if not objects:
-        yield from ("IPC objects: no System V segment, queue or array, no POSIX queue, nothing in /dev/shm", "")
+        yield from ("IPC objects: none of System V, no POSIX queue, nothing in /dev/shm", "")
         return
     yield style.dim(f"{'IPC objects':<26} {'owner':<10} {'size':>10}  who has it")
     ordered = sorted(objects, key=lambda one: (not one.orphan, one.place, one.kind, one.id))

@@ -8,7 +8,7 @@ from ipctune.services.model import Object, Use
 from ipctune.services.processes import Process
 from ipctune.services.remedies import backlog_line, ceiling_line, restart, rlimit_line, shm_line, suggested, sysctl_line
 
-__all__ = ["find", "finding_id"]
+__all__ = ["find", "finding_id", "merged"]
 
 _NEAR, _FULL = 0.8, 1.0
 _SHORTEST_QUEUE = 8  # a backlog below this is full by one burst and means to be
@@ -26,6 +26,19 @@ def find(
     everything = list(objects)
     found += [*_left_over(everything), *_removed_at_logout(everything, at_risk)]
     return tuple(sorted(found, key=lambda one: (one.severity != "fix", -one.rank, one.id)))
+
+
+def merged(machine: Sequence[Finding], services: Sequence[Finding], most: int) -> tuple[Finding, ...]:
+    """Findings about the machine with the `most` urgent about its services among them.
+
+    What the machine's own look says is nearly full is left out where a service is named for the same limit.
+    """
+    top = services[:most]
+    named = {f"full-{one.limit}" for one in top if one.limit} | {
+        f"full-{one.limit} of the fullest" for one in top if one.limit
+    }
+    kept = [one for one in machine if one.id not in named]
+    return tuple(sorted([*kept, *top], key=lambda one: (one.severity != "fix", -one.rank, one.id)))
 
 
 def finding_id(use: Use) -> str:

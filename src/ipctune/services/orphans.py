@@ -15,14 +15,13 @@ from ipctune.services.calls import remove_array
 from ipctune.services.model import Holder, Object
 from ipctune.services.naming import kept_in_tmp, user_names
 from ipctune.services.processes import Processes, read_processes
-from ipctune.services.shm import Entry, Holders, read_holders, read_mounts, shm_objects
+from ipctune.services.shm import Holders, read_holders, read_mounts, shm_objects
 from ipctune.services.sysv import read_spaces, space_objects
 
 __all__ = ["Removal", "chosen", "find_orphans", "mark", "remove"]
 
 # PROC_PID_INIT_INO of include/linux/proc_ns.h: from here every process of the machine can be seen.
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC
-_SHM = "/dev/shm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +65,23 @@ def chosen(found: Sequence[Removal], ids: Sequence[str]) -> tuple[Removal, ...]:
     return tuple(known[ident] for ident in dict.fromkeys(ids)) if ids else tuple(found)
 
 
-def remove(one: Removal) -> None:
-    """Remove it if it is still what was found and still unused; raises NotPossible otherwise."""
-    again = next((found for found in find_orphans()[0] if found.object.id == one.object.id), None)
-    if again is None or again.mark != one.mark:
-        raise NotPossible(f"{one.object.id} is in use or gone by now", hint="left as it is")
+def remove(found: Sequence[Removal]) -> Iterator[tuple[Removal, str]]:
+    """Look once more, then remove what is still the same and still unused; with each, why it was left, or nothing."""
+    again = {one.object.id: one for one in find_orphans()[0]}
+    for one in found:
+        same = one.object.id in again and again[one.object.id].mark == one.mark
+        yield one, _remove(one) if same else "it is in use or gone by now"
+
+
+def _remove(one: Removal) -> str:
     try:
         if one.object.kind == "sem-array":
             remove_array(int(one.object.id.partition(":")[2]))
         else:
             _unlink(Path(one.object.name), one.mark)
     except OSError as error:
-        raise NotPossible(f"{one.object.remove}: {error.strerror or error}", hint="left as it is") from error
+        return error.strerror or str(error)
+    return ""
 
 
 def _unused(one: Object, live: frozenset[int]) -> bool:
@@ -119,17 +123,17 @@ def _files(root: Root, processes: Processes, holders: Holders) -> Iterator[Remov
         entries = {f"shm:{entry.name}": entry for entry in mount.entries}
         for one in shm_objects([mount], holders, users, 0.0):
             entry = entries[one.id]
-            if entry.plain and not one.holders and one.name not in kept and _free(entry):
+            if entry.plain and not one.holders and one.name not in kept and _free(Path(one.name)):
                 yield Removal(one, (*entry.file, entry.uid, entry.bytes))
 
 
-def _free(entry: Entry) -> bool:
+def _free(path: Path) -> bool:
     """Ask the kernel too: a read lease (fcntl(2), F_SETLEASE) is refused while anyone has the file open for writing.
 
     That also finds a descriptor in flight between two processes, which no look at processes can.
     """
     try:
-        fd = os.open(f"{_SHM}/{entry.name}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:
@@ -147,6 +151,8 @@ def _unlink(path: Path, mark: tuple[int, ...]) -> None:
     about = path.lstat()
     if not stat.S_ISREG(about.st_mode) or (about.st_dev, about.st_ino) != mark[:2]:
         raise OSError(errno.ESTALE, "another file has that name by now")
+    if not _free(path):
+        raise OSError(errno.EBUSY, "somebody has opened it meanwhile")
     path.unlink()
 
 
