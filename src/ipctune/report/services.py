@@ -20,7 +20,7 @@ def render(report: Report, style: Style = PLAIN, *, everything: bool = False) ->
     """The screen, at most 80 columns wide; `everything` lists all uses, objects and pairs."""
     to_fix = [one for one in report.findings if one.severity == "fix"]
     to_know = [one for one in report.findings if one.severity != "fix"]
-    head = f"{len(report.services)} services and programs   read only, {report.seconds:.1f} s"
+    head = f"services and programs: {len(report.services)}   read only, {report.seconds:.1f} s"
     lines = [f"{style.bold(head)}   {len(to_fix)} to fix, {len(to_know)} to know", ""]
     lines += _section(style.red("FIX"), to_fix, 1, style)
     lines += _section(style.yellow("KNOW"), to_know, len(to_fix) + 1, style)

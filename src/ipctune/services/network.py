@@ -25,7 +25,7 @@ from ipctune.services.model import Holder, Use
 from ipctune.services.processes import Process, Processes
 from ipctune.services.spaces import NET, Seen, visit
 
-__all__ = ["NetSpace", "Sampled", "ephemeral_uses", "network_uses", "open_spaces", "sample", "table_uses"]
+__all__ = ["NetSpace", "Sampled", "ephemeral_uses", "network_uses", "open_spaces", "port_range", "sample", "table_uses"]
 
 _SYSCTLS = (
     "net/core/somaxconn",
@@ -137,7 +137,7 @@ def network_uses(sampled: Iterable[Sampled], holders: dict[int, list[Holder]]) -
 
 def ephemeral_uses(space: NetSpace, sockets: Sequence[TcpSocket], holders: dict[int, list[Holder]]) -> Iterator[Use]:
     """Local ports in use towards each destination, the five fullest: a port is free for another one (ip(7))."""
-    ports = _port_range(space.settings)
+    ports = port_range(space.settings)
     if not ports:
         return
     groups: dict[tuple[str, int], list[TcpSocket]] = {}
@@ -237,7 +237,8 @@ def _room(probe: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
-def _port_range(settings: dict[str, str]) -> frozenset[int]:
+def port_range(settings: dict[str, str]) -> frozenset[int]:
+    """The local ports that connect() may take (ip(7)), less those that are reserved; empty where it can't be read."""
     ends = [number(word) for word in settings.get("net/ipv4/ip_local_port_range", "").split()]
     if len(ends) != 2 or ends[0] is None or ends[1] is None or not 0 < ends[0] <= ends[1] < 65536:
         return frozenset()
