@@ -25,7 +25,7 @@ def test_an_example_is_found_and_explained(entry: Entry) -> None:
     [
         ("FATAL: could not create semaphores: No space left on device", "semget-enospc"),
         ("(28)No space left on device: AH00023: Couldn't create the rewrite-map mutex", "semget-enospc"),
-        ("    self._semlock = _multiprocessing.SemLock(\nOSError: [Errno 28] No space left on device", "semlock-enospc"),
+        ("    self._sl = _multiprocessing.SemLock(\nOSError: [Errno 28] No space left on device", "semlock-enospc"),
         ('could not resize shared memory segment "/PostgreSQL.1" to 2097152 bytes: No space left on device',
          "shm-resize"),
         ("RuntimeError: DataLoader worker (pid 12) is killed by signal: Bus error.", "bus-error"),
