@@ -142,9 +142,10 @@ def _mq_open(name: str) -> int:
 def shmget_einval() -> str:
     """A segment of two pages where one is the most."""
     _set("kernel/shmmax", "4096")
-    _libc.shmget(_PRIVATE, 4096, 0o600)
     text = _failing(lambda: _libc.shmget(_PRIVATE, 8192, 0o600), 1)
-    return f"could not create shared memory segment: {text}. Failed system call was shmget(5432001, 8192, 03600)."
+    return (
+        f"could not create shared memory segment: {text}. Failed system call was shmget(key=5432001, size=8192, 03600)."
+    )
 
 
 def shmget_enospc() -> str:

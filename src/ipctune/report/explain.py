@@ -62,6 +62,9 @@ def _now(meaning: Meaning) -> list[str]:
         who = use.holder.label if use.holder else use.what or use.place or "this machine"
         place = f", {use.place}" if use.place and use.place not in who else ""
         full = f", full in {use.full_looks} of {use.looks} looks" if use.full_looks else ""
+        full += (
+            f", and {amount(meaning.asked, 'bytes')} were asked for" if meaning.asked and use.unit == "bytes" else ""
+        )
         text = f"{use.limit} is at {amount(most, use.unit)} of {amount(use.value, use.unit)}{unit}{full}: {who}{place}"
         lines += _wrapped(text, "now        " if at == 0 else " " * 11, " " * 11)
     return lines

@@ -41,6 +41,8 @@ def mount(kind: str, where: str) -> None:
 
 def pidfd_getfd(pid: int, fd: int) -> int:
     """A duplicate of another process's descriptor (pidfd_getfd(2), since 5.6)."""
+    if not hasattr(os, "pidfd_open"):
+        raise NotImplementedError("this Python has no pidfd_open")
     pidfd = os.pidfd_open(pid)
     try:
         return _checked(_libc().syscall(_PIDFD_GETFD, pidfd, fd, 0))

@@ -9,12 +9,15 @@ from ipctune.host.finding import Finding
 from ipctune.services.findings import finding_id
 from ipctune.services.log_table import ENTRIES, Entry
 from ipctune.services.model import Report, Use
+from ipctune.services.remedies import shm_line
 
 __all__ = ["Cause", "Explanation", "Meaning", "explain", "match"]
 
 NEAR = 0.8
 _SHOWN = 3
 _LONGEST_LINE = 8192
+_ASKED = re.compile(r"to (\d{1,18}) bytes|size=(\d{1,18})|shmget\([^,()]*, *(\d{1,18})\b")
+_OF_ONE = ("kernel.shmmax", "kernel.msgmax")
 _SOCKET = re.compile(r"unix:[/@]|/\S+\.sock\b")
 
 
@@ -29,7 +32,9 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a line means here. `near` are limits above 80 %, or seen full; `findings` those that bear on it."""
+    """What a line means here. `near` are limits above 80 %, seen full, or too small for the bytes that were `asked` for
+    where the line says how many; `findings` are those that bear on it.
+    """
 
     id: str
     means: str
@@ -38,6 +43,7 @@ class Meaning:
     findings: tuple[Finding, ...]
     fix: str
     wrong: str
+    asked: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +67,30 @@ def explain(line: str, report: Report) -> Explanation:
     if entry is None:
         return Explanation(line, None, _nearest(line))
     causes = tuple(Cause(limit, when, _uses(line, entry, limit, report.uses)) for limit, when in entry.causes)
-    near = tuple(use for cause in causes for use in cause.uses if use.full >= NEAR)
+    asked = _asked(line)
+    near = tuple(use for cause in causes for use in cause.uses if use.full >= NEAR or _too_small(use, asked))
     own = {finding_id(use) for use in near}
     found = tuple(one for one in report.findings if one.id in own or one.id.startswith(entry.findings or ("\0",)))
-    fix = next((one.todo for one in found if one.id in own or one.severity == "fix"), entry.fix)
-    return Explanation(line, Meaning(entry.id, entry.means, causes, near, found, fix, entry.wrong), ())
+    fix = next((one.todo for one in found if one.id in own or one.severity == "fix"), "") or _own_fix(near) or entry.fix
+    return Explanation(line, Meaning(entry.id, entry.means, causes, near, found, fix, entry.wrong, asked), ())
+
+
+def _asked(line: str) -> int | None:
+    """The bytes that the line says were asked for, as postgres and others write it."""
+    found = _ASKED.search(line)
+    return int(next(number for number in found.groups() if number)) if found else None
+
+
+def _too_small(use: Use, asked: int | None) -> bool:
+    """Whether what was asked for does not fit: into what is left, or into the size of one object."""
+    if asked is None or use.unit != "bytes" or not use.value or use.unlimited:
+        return False
+    return asked > use.value if use.limit in _OF_ONE else (use.use or 0) + asked > use.value
+
+
+def _own_fix(near: Iterable[Use]) -> str:
+    """The line for this very /dev/shm, whose owner may be a container."""
+    return next((shm_line(use) for use in near if use.limit == "/dev/shm"), "")
 
 
 def _uses(line: str, entry: Entry, limit: str, uses: Iterable[Use]) -> tuple[Use, ...]:

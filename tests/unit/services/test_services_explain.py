@@ -60,6 +60,30 @@ def test_what_is_not_known_is_not_guessed(line: str) -> None:
     assert "not known" in render(told)
 
 
+@pytest.mark.parametrize(
+    ("used", "asked", "near"), [(1 << 20, 2 << 20, False), (2 << 20, 2 << 20, True), (0, 5 << 20, True)]
+)
+def test_what_was_asked_for_has_to_fit_into_what_is_left(used: int, asked: int, near: bool) -> None:
+    uses = (Use("/dev/shm", "", used, 3 << 20, "bytes"),)
+    line = f'could not resize shared memory segment "/PostgreSQL.1" to {asked} bytes: No space left on device'
+    told = explain(line, Report((), uses, (), (), (), (), 0, 0.0))
+    assert told.meaning is not None
+    assert bool(told.meaning.near) is near
+    assert ("were asked for" in render(told)) is near
+    assert ("remount,size=256m" in told.meaning.fix) is near
+
+
+def test_a_segment_larger_than_the_largest_allowed() -> None:
+    uses = (
+        Use("kernel.shmmax", "", 0, 4096, "bytes"),
+        Use("kernel.shmmax", "", 0, 8192, "bytes", place="container pg"),
+    )
+    line = "shmget failed: Invalid argument. Failed system call was shmget(5432001, 8192, 03600)."
+    told = explain(line, Report((), uses, (), (), (), (), 0, 0.0))
+    assert told.meaning is not None
+    assert told.meaning.near == uses[:1]
+
+
 def test_near_limits_come_with_their_holder_and_others_do_not() -> None:
     uses = (Use("kernel.sem.semmni", "www has 3", 3, 3, "arrays", place="container web"),
             Use("kernel.sem.semmns", "", 1, 1000, "semaphores in all"))  # fmt: skip
