@@ -11,10 +11,19 @@ import msgspec  # noqa: E402
 
 from ipctune.host.findings import Inspection  # noqa: E402
 from ipctune.journal.status import Status  # noqa: E402
+from ipctune.services.explain import Explanation  # noqa: E402
+from ipctune.services.model import Report  # noqa: E402
 from ipctune.tune.model import TuneResult  # noqa: E402
 from ipctune.tune.verify import Verified  # noqa: E402
 
-PRINTED: dict[str, type] = {"inspect": Inspection, "tune": TuneResult, "status": Status, "verify": Verified}
+PRINTED: dict[str, type] = {
+    "inspect": Inspection,
+    "services": Report,
+    "explain": Explanation,
+    "tune": TuneResult,
+    "status": Status,
+    "verify": Verified,
+}
 """Commands whose `--json` prints one value of a type of ours."""
 
 

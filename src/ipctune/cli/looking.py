@@ -16,8 +16,12 @@ from ipctune.host.root import Root
 from ipctune.report.inspect import render
 from ipctune.report.style import Style
 from ipctune.report.watch import render_watch
+from ipctune.services.findings import merged
+from ipctune.services.look import look
 
-__all__ = ["run_inspect"]
+__all__ = ["look_around", "run_inspect"]
+
+_MOST_OF_SERVICES = 5
 
 
 def run_inspect(
@@ -28,7 +32,7 @@ def run_inspect(
         raise WrongUse("--watch takes this machine: a recorded one has no second moment", hint="leave --root out")
     files = open_recorded(Path(root)) if root else Root()
     started = time.monotonic()
-    result = inspect(files)
+    result = look_around(files)
     seconds = time.monotonic() - started
     cut = False
     if watch is not None:
@@ -71,3 +75,14 @@ def _watched(result: Inspection, seconds: float) -> tuple[Inspection, bool]:
     if watch is None:
         raise NotPossible("/proc tells nothing of what runs here")
     return dataclasses.replace(result, watch=watch), cut
+
+
+def look_around(files: Root) -> Inspection:
+    """The machine, and the most urgent of its services; a recorded machine has no live services to look at.
+
+    Services are read through a root of their own: what they show stays out of a recording.
+    """
+    result = inspect(files)
+    if not files.live:
+        return result
+    return dataclasses.replace(result, findings=merged(result.findings, look(quick=True).findings, _MOST_OF_SERVICES))

@@ -27,6 +27,8 @@ Exit codes:
 _GROUPS: dict[str, dict[str, str]] = {
     "look (changes nothing)": {
         "inspect": "What machine is this: platform, idle vCPUs, limits, findings.",
+        "services": "Your services: which of their limits are near, who talks to whom.",
+        "explain": "What a line from a log means, and the smallest fix.",
         "bench": "Measure every way to communicate on this machine.",
         "status": "What is set now, since when, and what it costs.",
         "log": "What was tried, kept, undone, and when.",

@@ -34,7 +34,7 @@ def render(result: Inspection, style: Style = PLAIN, *, everything: bool = False
     lines += _not_to_do(result, everything)
     lines += _unseen(host)
     lines += ["", *details(host, style)] if everything else []
-    lines += _row("more", "ipctune inspect --all | --json | --record FILE") if not everything else []
+    lines += _row("more", "ipctune inspect --all | --json | --markdown; ipctune services") if not everything else []
     return "\n".join(lines).replace("\t", " ")
 
 
