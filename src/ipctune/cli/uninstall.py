@@ -12,7 +12,7 @@ from ipctune.journal.store import Journal
 __all__ = ["command"]
 
 _FOLDERS = ("journal", "runs", "lib-*")
-_FILES = ("active.json", "log.jsonl", "undo.sh", "watchdog.json", ".*.new", "lock")
+_FILES = ("active.json", "log.jsonl", "undo.sh", "watchdog.json", "watchdog.log", ".*.new", "measuring", "lock")
 
 
 @click.command("uninstall", context_settings={"help_option_names": ["-h", "--help"]})

@@ -62,7 +62,7 @@ def test_status_shows_was_set_now_price_undo_watchdog_and_verdict() -> None:
     [
         ("trying", "a run is under way (pid 77)"),
         ("committed", "COMMITTED: lasts over reboots until `ipctune revert`"),
-        ("left behind", "LEFT BEHIND by a run that was killed: `ipctune revert` puts it back"),
+        ("left behind", "LEFT BEHIND: `ipctune revert` puts it back"),
     ],
 )
 def test_status_of_each_state(state: str, words: str) -> None:
