@@ -78,6 +78,13 @@ def test_status_names_what_others_changed_and_what_is_wrong() -> None:
     assert "problem: the journal entry x" in text
 
 
+def test_status_says_whose_line_it_is_and_why_something_was_left() -> None:
+    changed = replace(SETTING, now="100000", state="changed by someone else", by="/etc/sysctl.d/9.conf, line 3")
+    text = status.render(seen("left behind", changed, why_left="its time is up"))
+    assert "LEFT BEHIND (its time is up): `ipctune revert`" in text
+    assert "haltpoll guest_halt_poll_ns (as in /etc/sysctl.d/9.conf, line 3)" in text
+
+
 def test_status_says_what_is_unknown() -> None:
     text = status.render(seen(polling_vcpus=None, watchdog_pid=None, seconds_left=None))
     assert "unknown" in text
