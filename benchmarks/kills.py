@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.kills_driver import VALUES
+from benchmarks.kills_said import misreport, misreported_keep
 from benchmarks.kills_table import Killed, table
 
 from ipctune.errors import IpctuneError
@@ -40,8 +41,9 @@ FOREIGN = ("fs.pipe-max-size", "4194304")
 CALLS = ("write", "fsync", "rename", "unlink", "openat")
 _SPARSE = 37  # of `openat`: most are Python's imports
 _OTHERS = "which neither it nor we ever set"
-MODES = ("tuner", "watchdog", "both", "foreign", "tune")
-"""Who is killed. `foreign`: both, and someone else changes a value before we look. `tune`: the real command."""
+MODES = ("tuner", "watchdog", "both", "lease", "foreign", "tune")
+"""Who is killed. `lease`: both, and only a lease was kept. `foreign`: both, and someone else changes a value before we
+look. `tune`: the real command."""
 _ROOT = Path(__file__).resolve().parents[1]
 _TUNE = (
     "-m ipctune tune --anyway --goal latency --only haltpoll --only resume-latency --only cpuidle-governor --yes"
@@ -141,14 +143,20 @@ def _parts() -> Iterator[tuple[str, Part]]:
 def _run(state: State, mode: str, call: str, number: int, hold: float, trace: Path) -> bool:
     """Run the tuner to its end or its death; whether it was killed."""
     kill = f"strace -D -q -A -o {shlex.quote(str(trace))} -e trace={call} -e inject={call}:signal=SIGKILL:when={number}"
-    before = {"watchdog": kill, "both": "setpriv --pdeathsig KILL", "foreign": "setpriv --pdeathsig KILL"}.get(mode, "")
-    what = [*_TUNE.split(), f"{hold}s"] if mode == "tune" else ["-m", "benchmarks.kills_driver", str(hold), "1", before]
+    what = [*_TUNE.split(), f"{hold}s"] if mode == "tune" else _driver(mode, hold, kill)
     command = [*(() if mode == "watchdog" else shlex.split(kill)), sys.executable, *what]
     environment = os.environ | {"PYTHONPATH": str(_ROOT / "src"), "IPCTUNE_STATE": str(state.path)}
     done = subprocess.run(
         command, cwd=_ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=120
     )
     return done.returncode == -9
+
+
+def _driver(mode: str, hold: float, tracer: str) -> list[str]:
+    """The driver's command line; the watchdog is traced, or dies with the tuner."""
+    before = {"tuner": "", "watchdog": tracer}.get(mode, "setpriv --pdeathsig KILL")
+    only = ["cpu-dma-latency"] if mode == "lease" else []
+    return ["-m", "benchmarks.kills_driver", str(hold), "1", before, *only]
 
 
 def _judge(journal: Journal, mode: str, number: int, parts: Mapping[str, Part], originals: Mapping[str, str]) -> str:
@@ -190,9 +198,14 @@ def _after_both(
     screen = render(read_status(journal))
     if entries and ("revert" not in screen or str(journal.state.path / UNDO) not in screen):
         return f"status does not say what is left, and how to undo it: {screen}"
+    if said := misreport(journal):
+        return said
     foreign = _foreign(journal, parts) if mode == "foreign" else ""
     back = {**originals, foreign: FOREIGN[1]} if foreign else originals
-    way = ("revert", "undo.sh", "a new run")[number % 3]
+    ways = ("revert", "undo.sh", "a new run", "keep")
+    way = ways[number % (3 if mode == "foreign" else 4)]
+    if way == "keep" and (said := misreported_keep(journal)):
+        return said
     named = _put_back(journal, way)
     if foreign and FOREIGN[1] not in named:
         return f"{way} did not name the value that someone else set: {named}"
@@ -240,6 +253,7 @@ def _differences(journal: Journal, parts: Mapping[str, Part], originals: Mapping
         if now[name] != was
     ]
     wrong += [f"{entry.knob} is still in the journal" for entry in journal.entries()]
+    wrong += ["its orders are still there"] if journal.active() is not None else []
     running = launch.status(journal.state)
     wrong += [f"the watchdog runs still (pid {running.pid})"] if running else []
     return "; ".join(wrong)
@@ -262,7 +276,8 @@ def _length(state: State, mode: str, call: str) -> int:
     trace = state.path / "count"
     count = f"strace -D -qq -A -o {shlex.quote(str(trace))} -e trace={call}"
     before = count if mode == "watchdog" else ""
-    command = [sys.executable, "-m", "benchmarks.kills_driver", "0.1", "1", before]
+    only = ["cpu-dma-latency"] if mode == "lease" else []
+    command = [sys.executable, "-m", "benchmarks.kills_driver", "0.1", "1", before, *only]
     if mode != "watchdog":
         command = [*shlex.split(count), *command]
     subprocess.run(command, cwd=_ROOT, env=os.environ | {"PYTHONPATH": str(_ROOT / "src")}, check=True, timeout=120)

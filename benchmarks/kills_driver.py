@@ -1,7 +1,7 @@
 """A tuner with nothing to measure: it makes every journalled step of `ipctune tune`, over settings of this kernel.
 
-Run by `kills.py` alone, inside a private IPC namespace. Arguments: seconds to hold, rounds of trials, and a command
-to put before the watchdog's (a tracer that kills it, or a call that makes it die with us).
+Run by `kills.py` alone, inside a private IPC namespace. Arguments: seconds to hold, rounds of trials, a command to
+put before the watchdog's (a tracer that kills it, or a call that makes it die with us), and the only knob to try.
 """
 
 import os
@@ -31,20 +31,21 @@ VALUES: Mapping[str, Mapping[str, str]] = {
 HELD = "held"
 
 
-def main(hold: float, rounds: int, before_watchdog: str) -> None:
+def main(hold: float, rounds: int, before_watchdog: str, only: str = "") -> None:
     """Try each knob, then the whole set, then keep it: the calls of `tune.trials`, `tune.proof` and `tune.loop`."""
     if before_watchdog:
         _start_watchdog_by(before_watchdog)
+    values = {only: VALUES[only]} if only else VALUES
     journal = open_journal()
     assert journal is not None
     with tuning(journal) as session:
-        for knob, value in VALUES.items():
+        for knob, value in values.items():
             with Change(journal, KNOBS[knob], [value]) as change:
                 for _ in range(rounds):
                     change.set(0)
                     change.unset()
         with ExitStack() as stack:
-            changes = [stack.enter_context(Change(journal, KNOBS[knob], [value])) for knob, value in VALUES.items()]
+            changes = [stack.enter_context(Change(journal, KNOBS[knob], [value])) for knob, value in values.items()]
             for change in changes:
                 change.set(0)
             for change in reversed(changes):
@@ -66,4 +67,4 @@ def _start_watchdog_by(command: str) -> None:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]), int(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else "")
+    main(float(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])

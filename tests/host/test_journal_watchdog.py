@@ -21,6 +21,7 @@ from ipctune.journal.status import read_status
 from ipctune.journal.store import ACTIVE, UNDO, Journal
 from ipctune.knobs.idle import LEASE_PATH
 from ipctune.knobs.registry import KNOBS
+from ipctune.report import undone
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 KNOB = KNOBS["net.core.wmem_max"]
@@ -153,21 +154,24 @@ def test_it_restores_under_damaged_orders(journal: Journal, value: dict[str, str
     assert PATH.read_text() == before
 
 
-def test_a_value_of_someone_else_is_left_alone_and_named(journal: Journal, value: dict[str, str]) -> None:
+@pytest.mark.parametrize("way", ["revert", "undo.sh"])
+def test_a_value_of_someone_else_is_left_alone_and_named(journal: Journal, value: dict[str, str], way: str) -> None:
     before = PATH.read_text()
     theirs = str(int(before) * 4)
     keep(journal, value, 60)
     PATH.write_text(theirs)
     (setting,) = read_status(journal).settings
-    assert setting.state == "changed by someone else"
-    script = subprocess.run(["/bin/sh", journal.state.path / UNDO], capture_output=True, text=True, check=True)
-    (part,) = revert(journal)
+    said = undone.render(revert(journal)) if way == "revert" else undo(journal).stdout
     now = PATH.read_text().strip()
     PATH.write_text(before)
+    assert setting.state == "changed by someone else"
     assert now == theirs
-    assert part.now == theirs
-    assert "left alone" in script.stdout
-    assert theirs in script.stdout
+    assert "left alone" in said
+    assert theirs in said
+
+
+def undo(journal: Journal) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["/bin/sh", journal.state.path / UNDO], capture_output=True, text=True, check=False)
 
 
 def test_a_killed_watchdog_is_named_and_replaced(journal: Journal, value: dict[str, str]) -> None:
@@ -211,6 +215,7 @@ from ipctune.journal.change import Change
 from ipctune.journal.session import tuning
 from ipctune.journal.store import open_journal
 from ipctune.knobs.registry import KNOBS
+from ipctune.report import undone
 journal, knob = open_journal(), KNOBS[{KNOB.id!r}]
 with tuning(journal) as session:
     with Change(journal, knob, [{value!r}]) as change:

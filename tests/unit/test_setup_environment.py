@@ -1,6 +1,8 @@
 """The environment: made once, renewed when sources change, never taken while half made."""
 
+import fcntl
 import os
+import pty
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -217,3 +219,39 @@ def test_a_clone_on_a_noexec_mount_gets_an_environment_in_the_cache(there: Machi
     )
     assert done.stdout == "ipctune: bench\n", done.stderr
     assert list((there.stand / "home" / ".cache" / "ipctune").iterdir())
+
+
+@pytest.mark.parametrize("command", ["status", "revert", "inspect"])
+def test_an_answer_at_once_waits_for_no_other_set_up(there: Machine, command: str) -> None:
+    there.call("run", "bench")
+    _edit(there.clone)
+    with (there.clone / ".venv" / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        answer = there.call("run", command)
+    assert answer.out.startswith("plain: "), answer.err
+
+
+@pytest.mark.parametrize("command", ["status", "revert"])
+def test_what_is_set_is_shown_and_undone_without_a_build(there: Machine, command: str) -> None:
+    there.call("run", "bench")
+    _edit(there.clone)
+    builds = _builds(there)
+    assert there.call("run", command).out.startswith("plain: ")
+    assert _builds(there) == builds
+
+
+def test_a_question_that_stands_holds_up_nobody(tmp_path: Path) -> None:
+    there = machine(tmp_path)
+    ours, its = pty.openpty()
+    asked = subprocess.Popen(
+        ["/bin/sh", "run", "bench"], cwd=there.clone, env=there.environment(), stdin=its, stderr=its, text=True
+    )
+    said = b""
+    while b"Go on?" not in said:
+        said += os.read(ours, 4096)
+    with (there.clone / ".venv" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.write(ours, b"n\n")
+    assert asked.wait(30) == 3
+    os.close(its)
+    os.close(ours)

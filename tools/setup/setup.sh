@@ -27,10 +27,12 @@ buildable() {
 }
 
 # One set-up at a time for an environment; the lock ends with the process. Commands that may start daemons get no fd 9.
+# Who may install nothing wants an answer at once: it does not wait.
 lock() {
     exec 9>"$environment/.lock"
     command -v flock >/dev/null 2>&1 || return 0
     flock -n 9 && return 0
+    [ "$packages_allowed" = yes ] || exit "$NOT_POSSIBLE"
     say "ipctune: another start is setting up $environment; waiting for it"
     flock 9
 }
@@ -39,9 +41,11 @@ lock() {
 
 ready() { [ "$purpose" = run ] || [ -f "$environment/ipctune-dev" ]; }
 
+on_terminal() { [ -t 0 ] && [ -t 2 ]; }
+
 # Ask once, on a terminal; elsewhere saying it is enough.
 consent() {
-    [ -t 0 ] && [ -t 2 ] || return 0
+    on_terminal || return 0
     printf 'Go on? [Y/n] ' >&2
     IFS= read -r answer || answer=n
     case $answer in
@@ -50,8 +54,8 @@ consent() {
     esac
 }
 
-# Say what will be installed, with sizes; ask; install it.
-install_missing() {
+# Say what will be installed, with sizes, and ask.
+agree() {
     lacking=$(missing)
     if [ -n "$lacking" ]; then
         [ "$packages_allowed" = yes ] || exit "$NOT_POSSIBLE"
@@ -65,7 +69,6 @@ install_missing() {
         return 0
     fi
     consent
-    [ -z "$lacking" ] || install_packages
 }
 
 # --- the environment -------------------------------------------------------------------------------------------------
@@ -158,9 +161,17 @@ main() {
     environment=$(find_place buildable)
     [ -n "$environment" ] || die "there is no folder for the environment that is writable and lets programs run" \
         "set HOME or XDG_CACHE_HOME to a folder of yours on a mount without noexec"
-    lock
+    # A question can stand for hours: others must not wait for its answer. Where nobody is asked, one plans at a time.
+    if on_terminal; then
+        agree
+        lock
+    else
+        lock
+        agree
+    fi
     now=$(fingerprint)
-    install_missing
+    # Another set-up may have brought it while the question stood.
+    if [ -n "$lacking" ] && [ -n "$(missing)" ]; then install_packages; fi
     if ! current "$environment" || ! ready; then
         make_venv
         install_requirements

@@ -88,12 +88,13 @@ def _placement(cpus: str | None) -> str | None:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Hold the lock of the state folder: two measurements at once measure each other.
+    """Hold the lock of whoever measures: two measurements at once measure each other.
 
-    Raises NotPossible with the other's pid. Where no state folder can be had, nothing can be locked.
+    Who sets something takes another one, so that a deadline or `revert` need not wait for us. Raises NotPossible
+    with the other's pid. Where no state folder can be had, nothing can be locked.
     """
     from ipctune.host.state import open_state
-    from ipctune.journal.lock import locked
+    from ipctune.journal.lock import measuring
 
     try:
         state = open_state()
@@ -102,7 +103,7 @@ def _alone() -> Iterator[None]:
     if state is None:
         yield
         return
-    with locked(state):
+    with measuring(state):
         yield
 
 

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return _run(given)
+        return _flushed(given)
     except IpctuneError as error:
         return _complain(error.what, error.hint, error.exit_code)
     except KeyboardInterrupt:
@@ -55,6 +55,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         hint = "please report this, with the output of IPCTUNE_DEBUG=1"
         return _complain(f"internal error: {type(error).__name__}: {error}", hint, Exit.INTERNAL)
+
+
+def _flushed(given: list[str]) -> int:
+    """At Python's own flush, after us, a closed pipe would be an error."""
+    try:
+        code = _run(given)
+    except SystemExit:  # argparse has printed its help
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
+    return code
 
 
 def _run(given: list[str]) -> int:

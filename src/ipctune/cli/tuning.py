@@ -12,7 +12,7 @@ from ipctune.bench.core import mechanisms
 from ipctune.bench.spec import Spec
 from ipctune.cli.progress import Progress
 from ipctune.cli.signals import ended_by_signals
-from ipctune.errors import Exit, WrongUse
+from ipctune.errors import Exit, NotPossible, WrongUse
 from ipctune.host import read_host
 from ipctune.host.model import Host
 from ipctune.host.model_watch import Watch
@@ -100,16 +100,28 @@ def run_tune(options: dict[str, Any], *, make_last: bool, yes: bool, dry_run: bo
             except Declined as declined:
                 _planned(declined.result, as_json=as_json)
                 return Exit.DONE
-            save(journal.state, result)
-            _note(journal, result)
+            unsaved = _save(journal, result)
+        # What was measured is shown whatever happened to the file, and once others may restore: a pager can stop us.
         with suppress(OSError):
             _show(result, as_json=as_json, details=dry_run)
+            if unsaved:
+                print(f"not saved: {unsaved}", file=sys.stderr, flush=True)
         if make_last and result.kept:
             shown = preview(journal)
             screen.say(render_commit(shown))
             commit(journal, shown)
             screen.say("Committed. `ipctune status` shows it, `ipctune revert` undoes it.")
     return Exit.INTERRUPTED if result.interrupted else Exit.DONE
+
+
+def _save(journal: Journal, result: TuneResult) -> str:
+    """Keep the run; why it could not be kept, or nothing: minutes of measuring are not lost over a full disk."""
+    try:
+        save(journal.state, result)
+        _note(journal, result)
+    except NotPossible as error:
+        return error.what
+    return ""
 
 
 def _note(journal: Journal, result: TuneResult) -> None:

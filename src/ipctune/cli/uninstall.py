@@ -1,5 +1,6 @@
 """`ipctune uninstall`: revert, and leave no file behind."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from ipctune.journal.store import Journal
 __all__ = ["command"]
 
 _FOLDERS = ("journal", "runs", "lib-*")
-_FILES = ("active.json", "log.jsonl", "undo.sh", "watchdog.json", ".*.new", "lock")
+_FILES = ("active.json", "log.jsonl", "undo.sh", "watchdog.json", "watchdog.log", ".*.new", "measuring", "lock")
 
 
 @click.command("uninstall", context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,11 +22,12 @@ def command(yes: bool) -> int:
     """Revert, remove every file of ours, and list them.
 
     \b
-    Touches: what ipctune set, the files of a commit, and the state folder (with
-             the journal and the saved runs). The clone is yours to remove.
+    Touches: what ipctune set, the files of a commit, the state folder (with the
+             journal and the saved runs), and environments that ./run made in
+             the cache. The clone, with its .venv, is yours to remove.
     Needs:   root for what root set.
     """
-    from ipctune.journal.lasting import FILES, remove_files
+    from ipctune.journal.lasting import files_there, remove_files
     from ipctune.journal.session import revert
     from ipctune.journal.store import open_journal
     from ipctune.report.undone import render
@@ -36,12 +38,15 @@ def command(yes: bool) -> int:
             raise WrongUse("uninstall without a terminal needs --yes")
         if not click.confirm("Revert everything and remove ipctune's files?", default=False):
             return Exit.DONE
-    there = [name for name in FILES if Path(name).exists()]
+    there = []
     if journal is not None:
         print(render(revert(journal)))
-        there += _remove_state(journal)
-    else:
-        there = remove_files()
+        there = _remove_state(journal)
+    if not os.environ.get("IPCTUNE_STATE"):
+        there += remove_files()  # of a commit that no record knows any more
+    elif files_there():
+        print(f"of a commit that this state folder does not know, left there: {', '.join(files_there())}")
+    there += _remove(_cache(), ("env-*",), made_by_us=True)
     for name in there:
         print(f"removed {name}")
     if not there:
@@ -68,8 +73,20 @@ def _remove_state(journal: Journal) -> list[str]:
     return [str(folder)]
 
 
-def _remove(folder: Path, names: tuple[str, ...]) -> list[str]:
-    found = sorted(path for name in names for path in folder.glob(name))
+def _cache() -> Path:
+    """Where ./run makes an environment that can't be in the clone: the same places as in tools/setup/lib.sh."""
+    cache = os.environ.get("XDG_CACHE_HOME") or (f"{os.environ['HOME']}/.cache" if os.environ.get("HOME") else "")
+    return Path(cache if cache.startswith("/") else "/var/cache") / "ipctune"
+
+
+def _is_environment(path: Path) -> bool:
+    """Made by ./run for this very user; anything else of that name is not ours to remove."""
+    ours = not path.is_symlink() and path.is_dir() and path.stat().st_uid == os.geteuid()
+    return ours and any((path / name).exists() for name in ("ipctune-stamp", "unfinished", "building", "setup.log"))
+
+
+def _remove(folder: Path, names: tuple[str, ...], *, made_by_us: bool = False) -> list[str]:
+    found = sorted(path for name in names for path in folder.glob(name) if not made_by_us or _is_environment(path))
     for path in found:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

@@ -21,13 +21,20 @@ _LARGEST = 16 << 20
 
 
 def state_path() -> Path:
-    """Where the state folder is: `IPCTUNE_STATE`, root's `/var/lib/ipctune`, or the user's XDG folder."""
+    """Where the state folder is: `IPCTUNE_STATE`, root's `/var/lib/ipctune`, or the user's XDG folder.
+
+    Raises NotPossible for a user without a home folder.
+    """
     chosen = os.environ.get("IPCTUNE_STATE")
     if chosen:
         return Path(chosen)
     if os.geteuid() == 0:
         return Path("/var/lib/ipctune")
-    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    try:
+        base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    except RuntimeError as error:
+        hint = "set IPCTUNE_STATE to a folder of yours, or HOME"
+        raise NotPossible("there is no place for the state folder: this user has no home folder", hint=hint) from error
     return Path(base) / "ipctune"
 
 
@@ -140,10 +147,15 @@ def open_state(path: Path | None = None, *, create: bool = True) -> State | None
 
     None where it does not exist and `create` is false. Raises NotPossible where it can't be trusted or made.
     """
-    where = (path or state_path()).absolute()
+    try:
+        where = (path or state_path()).absolute()
+    except NotPossible:
+        if create:
+            raise
+        return None  # nothing can have been kept in a place that there is not
     try:
         if create:
-            where.parent.mkdir(parents=True, exist_ok=True)
+            _make_parents(where)
             where.mkdir(mode=0o700, exist_ok=True)
         with _directory(where) as fd:
             _check_ours(os.fstat(fd), where, stat.S_ISDIR)
@@ -157,6 +169,13 @@ def open_state(path: Path | None = None, *, create: bool = True) -> State | None
     return State(where)
 
 
+def _make_parents(where: Path) -> None:
+    """Whatever the umask, nobody else may write them: it would let others swap the folder."""
+    for parent in reversed(where.parents):
+        if not parent.is_dir():
+            parent.mkdir(mode=0o755, exist_ok=True)
+
+
 def _check_ours(status: os.stat_result, path: Path, kind: object) -> None:
     if not callable(kind) or not kind(status.st_mode):
         raise _refused(path, "it is not what we put there")
@@ -167,11 +186,15 @@ def _check_ours(status: os.stat_result, path: Path, kind: object) -> None:
 
 
 def _check_ancestors(where: Path) -> None:
-    """Refuse a folder that someone else could swap for another (a writable parent without the sticky bit)."""
+    """Refuse a folder that someone else could swap for another (a writable parent without the sticky bit).
+
+    A user's own folders may be writable by their group, as a umask of 002 makes them: there the group is the user's.
+    For root that is not enough.
+    """
     for parent in where.parents:
-        status = parent.stat()
-        trusted = status.st_uid in (0, os.geteuid())
-        if not trusted or (status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX):
+        status, user = parent.stat(), os.geteuid()
+        others = 0o002 if user != 0 and status.st_uid == user else 0o022
+        if status.st_uid not in (0, user) or (status.st_mode & others and not status.st_mode & stat.S_ISVTX):
             raise _refused(where, f"others can replace it through {parent}")
 
 

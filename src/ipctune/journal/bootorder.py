@@ -18,7 +18,7 @@ from ipctune.journal import tuned
 from ipctune.journal.lasting import SYSCTL, TMPFILES, Plan
 from ipctune.knobs.model import normal
 
-__all__ = ["Conflict", "conflicts"]
+__all__ = ["Conflict", "conflicts", "whose"]
 
 _FOLDERS = ("etc", "run", "usr/local/lib", "usr/lib", "lib")
 _EXCLUDED = "nothing (a key behind a lone minus is left alone)"
@@ -64,6 +64,35 @@ def conflicts(plan: Plan, root: Path = Path("/")) -> list[Conflict]:
         *_tuned_conflicts(wanted | writes, root),
     ]
     return list(dict.fromkeys(c for c in found if normal(c.theirs) != normal(c.ours)))
+
+
+def whose(where: str, value: str, root: Path = Path("/")) -> str:
+    """The file and line of someone else's that sets this path to that very value; empty where there is none."""
+    proc = "/proc/sys/"
+    key = where.removeprefix(proc).replace("/", ".") if where.startswith(proc) else where
+    found = [_tuned_lines(key, value, root), _sysctl_lines(key, value, root), _tmpfiles_lines(where, value, root)]
+    return next((line for lines in found for line in lines), "")
+
+
+def _tuned_lines(key: str, value: str, root: Path) -> Iterator[str]:
+    for theirs in tuned.settings(root):
+        if theirs.matches(key) and normal(theirs.value) == normal(value):
+            yield f"{_shown(theirs.file, root)} (tuned, active), line {theirs.line}"
+
+
+def _sysctl_lines(key: str, value: str, root: Path) -> Iterator[str]:
+    for path in [root / "etc/sysctl.conf", *reversed(list(_by_name(root, "sysctl.d").values()))]:
+        for name, text, number in _sysctls(_text(path)):
+            if name == key and normal(text) == normal(value):
+                yield f"{_shown(path, root)}, line {number}"
+
+
+def _tmpfiles_lines(where: str, value: str, root: Path) -> Iterator[str]:
+    for path in _by_name(root, "tmpfiles.d").values():
+        for line in _tmpfiles(_text(path)):
+            hit = line.kind in _WRITES and fnmatch.fnmatchcase(where, line.target)
+            if hit and normal(line.argument) == normal(value):
+                yield f"{_shown(path, root)}, line {line.number}"
 
 
 def _sysctl_conflicts(wanted: Mapping[str, str], root: Path) -> Iterator[Conflict]:

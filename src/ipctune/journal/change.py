@@ -32,6 +32,7 @@ class Change:
         self._parts: dict[str, Part] = {}
         self._lease: ExitStack | None = None
         self._pids: tuple[int, ...] = ()
+        self._unrecorded: set[str] = set()  # parts that were written, and not read back yet
         self._first = 0
         self._kept = False
         self.rounded: dict[str, str] = {}
@@ -52,7 +53,12 @@ class Change:
         if self._kept:
             self._end_lease()
             return
-        self.unset()
+        try:
+            self.unset()
+        except Interference:
+            if self._entry is not None:
+                restore(self._entry)  # the parts that are ours still; the entry goes on naming the other
+            raise
         if self._entry is not None:
             done = restore(self._entry)
             if any(part.result is Result.FAILED for part in done):
@@ -67,13 +73,17 @@ class Change:
         """Put the value in force and read it back.
 
         Raises NotPossible where the kernel refuses it, Interference where the present text is neither the
-        original nor ours.
+        original nor one that we wrote, also before our first write.
         """
         value = self.values[index]
+        if self._entry is not None and self._entry.readbacks[self._first + index] == {}:
+            raise Interference(f"someone else has set {self.knob.title}: it is not tried any more")
         for name, text in self._written(value).items():
-            self._check_ours(name)
+            self._check_ours(name, index)
+            self._unrecorded.add(name)
             self._parts[name].write(text)
         self._record(index)
+        self._unrecorded.clear()
         if self.knob.lease is not None and self._lease is None:
             with ExitStack() as stack:
                 held = stack.enter_context(self.knob.lease(value))
@@ -88,6 +98,7 @@ class Change:
         for name, part in reversed(self._parts.items()):
             if self._check_ours(name) != self._entry.original[name]:
                 part.write(self._entry.original[name])
+        self._unrecorded.clear()
 
     def keep(self, index: int) -> None:
         """Leave this value in force (a lease passes to the watchdog, which must hold it before we let go)."""
@@ -107,16 +118,25 @@ class Change:
             )
         return normal(text)
 
-    def _check_ours(self, name: str) -> str:
-        """The present text, if it is the original or one of ours."""
+    def _check_ours(self, name: str, index: int | None = None) -> str:
+        """The present text, if it is the original or one of ours; what was just written may read as anything."""
         assert self._entry is not None
-        now, ours = self._read(name), self._entry.ours(name)
-        if now != self._entry.original[name] and ours is not None and now not in ours:
+        now = self._read(name)
+        ours = (self._entry.original[name], *self._entry.recorded(name))
+        if name not in self._unrecorded and now not in ours:
+            self._disown(index)
             raise Interference(
                 f"someone else set {self._parts[name].where} to {now} while it was tried",
                 hint="their value is left alone; look for another tuner (tuned, a cloud agent), then try again",
             )
         return now
+
+    def _disown(self, index: int | None) -> None:
+        """Write down which values were never written: someone else's must not be taken for one of them later."""
+        for i in range(len(self.values)):
+            if self._entry is not None and self._entry.readbacks[self._first + i] is None:
+                shown = {name: self._read(name) for name in self._unrecorded} if i == index else {}
+                self._entry = self._journal.read_back(self._entry, self._first + i, shown)
 
     def _record(self, index: int) -> None:
         """Read back what was written; the first time, write down what the kernel made of it."""

@@ -7,7 +7,7 @@ from ipctune.errors import NotPossible
 from ipctune.journal import launch
 from ipctune.journal.bootorder import Conflict, conflicts
 from ipctune.journal.entry import Phase
-from ipctune.journal.lasting import UNIT, Plan, plan_files, write_files
+from ipctune.journal.lasting import UNIT, Plan, files_there, plan_files, write_files
 from ipctune.journal.lock import locked
 from ipctune.journal.session import in_force, recover
 from ipctune.journal.store import Active, Journal
@@ -66,6 +66,8 @@ def commit(journal: Journal, shown: Preview | None = None) -> Preview:
         try:
             write_files(found.plan)
         except NotPossible:
+            if files_there():  # not all of them could be removed: the word stays, so that revert goes on
+                raise
             for entry in journal.entries():
                 journal.put(replace(entry, phase=Phase.KEPT))
             journal.set_active(replace(active, committed=False))
@@ -93,7 +95,7 @@ def _hand_over(journal: Journal, active: Active, plan: Plan) -> None:
     by_unit = {h.knob for h in active.holds if UNIT in plan.files and KNOBS[h.knob].lasting is Lasting.UNIT}
     holds = tuple(hold for hold in active.holds if hold.knob not in by_unit)
     # The timer first: one that outlived the word would take a finished commit back.
-    launch.clear_timer()
+    launch.clear_timer(journal.state)
     journal.set_active(replace(active, committed=True, deadline=None, until=None, holds=holds))
     if holds:
         launch.start(journal.state)

@@ -14,7 +14,7 @@ from ipctune.errors import NotPossible
 from ipctune.knobs.model import Part, Value, normal
 from ipctune.knobs.registry import KNOBS
 
-__all__ = ["Entry", "Phase", "checksum", "parse", "serialise"]
+__all__ = ["Entry", "Phase", "checksum", "parse", "serialise", "texts"]
 
 _VERSION = 1
 
@@ -32,7 +32,8 @@ class Entry:
     """The record of one knob.
 
     `values` are all values to be tried; `readbacks[i]` is what the kernel showed after `values[i]` was first
-    written, or None until that is recorded: until then any value but the original counts as ours.
+    written, or None until that is recorded: until then any value but the original counts as ours. It is empty
+    for a value that surely was never written.
     `kept` is the index in `values` of the one that stays. `namespaces` are inode numbers by name.
     """
 
@@ -52,9 +53,13 @@ class Entry:
         """The texts of this part that count as written by us; None: any but the original."""
         if any(read is None for read in self.readbacks):
             return None
-        texts = [v[part] for v in self.values if part in v]
-        texts += [r[part] for r in self.readbacks if r and part in r]
-        return tuple(dict.fromkeys(normal(t) for t in texts))
+        return self.recorded(part)
+
+    def recorded(self, part: str) -> tuple[str, ...]:
+        """The texts of this part that we surely wrote: what was asked for, and what the kernel made of it."""
+        written = [(v, r) for v, r in zip(self.values, self.readbacks, strict=True) if r]
+        texts = [side[part] for pair in written for side in pair if part in side]
+        return tuple(dict.fromkeys(normal(text) for text in texts))
 
     def value(self) -> Value:
         """The value that is kept, or the first one tried."""
@@ -102,9 +107,9 @@ def parse(data: bytes, name: str) -> Entry:
 def _build(fields: dict[str, Any]) -> Entry:
     return Entry(
         knob=_text(fields["knob"]),
-        original=_texts(fields["original"]),
-        values=tuple(_texts(v) for v in fields["values"]),
-        readbacks=tuple(None if r is None else _texts(r) for r in fields["readbacks"]),
+        original=texts(fields["original"]),
+        values=tuple(texts(v) for v in fields["values"]),
+        readbacks=tuple(None if r is None else texts(r) for r in fields["readbacks"]),
         phase=Phase(fields["phase"]),
         boot_id=_text(fields["boot_id"]),
         namespaces={_text(k): int(v) for k, v in fields["namespaces"].items()},
@@ -132,7 +137,8 @@ def _text(value: object) -> str:
     return value
 
 
-def _texts(value: object) -> dict[str, str]:
+def texts(value: object) -> dict[str, str]:
+    """The value of a knob as it stands in a file. Raises TypeError where it is something else."""
     if not isinstance(value, dict):
         raise TypeError(f"{value!r} is not a value")
     return {_text(k): _text(v) for k, v in value.items()}

@@ -25,6 +25,7 @@ __all__ = [
     "TOOLS",
     "UNIT",
     "Plan",
+    "files_there",
     "plan_files",
     "remove_files",
     "tool",
@@ -116,7 +117,10 @@ WantedBy=multi-user.target
 
 
 def write_files(plan: Plan, root: Path = Path("/")) -> None:
-    """Write them durably, and start what has to be held. Raises NotPossible; nothing is left half done then."""
+    """Write them durably, and start what has to be held. Raises NotPossible.
+
+    Nothing is left half done then; what can't even be removed is named (see `files_there`).
+    """
     try:
         for name, text in plan.files.items():
             _write(root, name, text)
@@ -124,31 +128,50 @@ def write_files(plan: Plan, root: Path = Path("/")) -> None:
             _systemctl("daemon-reload")
             _systemctl("enable", "--now", "--quiet", Path(UNIT).name)
             _await_holder()
-    except OSError as error:
-        remove_files(root)
-        raise NotPossible(f"{error.filename or 'a file'} can't be written: {error.strerror}") from error
-    except NotPossible:
-        remove_files(root)
-        raise
+    except (OSError, NotPossible) as error:
+        why = error.what if isinstance(error, NotPossible) else f"{error.filename} can't be written: {error.strerror}"
+        try:
+            remove_files(root)
+        except NotPossible as more:
+            raise NotPossible(f"{why}; {more.what}", hint=more.hint) from error
+        raise NotPossible(why, hint=error.hint if isinstance(error, NotPossible) else "") from error
+
+
+def files_there(root: Path = Path("/")) -> list[str]:
+    """The files of a commit, whosever, that are on the disk."""
+    return [name for name in FILES if os.path.lexists(root / name.lstrip("/"))]
 
 
 def remove_files(root: Path = Path("/")) -> list[str]:
     """Remove what a commit wrote; returns the paths that were there.
 
-    Raises NotPossible, after the files are gone, where the unit's process still runs.
+    Raises NotPossible, after all that can go is gone, where one can't be removed or the unit's process still runs.
     """
-    there = [name for name in FILES if os.path.lexists(root / name.lstrip("/"))]
+    there = files_there(root)
     has_unit = root == Path("/") and (UNIT in there or _WANTED in there)
     if has_unit:
         _systemctl("disable", "--now", "--quiet", Path(UNIT).name, check=False)
-    for name in there:
-        (root / name.lstrip("/")).unlink(missing_ok=True)
+    stuck = [why for name in there if (why := _unlink(root / name.lstrip("/")))]
     if has_unit:
         _systemctl("daemon-reload", check=False)
         _systemctl("reset-failed", "--quiet", Path(UNIT).name, check=False)
         if _systemctl("is-active", "--quiet", Path(UNIT).name, check=False):
             raise NotPossible(f"{Path(UNIT).name} does not stop", hint=f"systemctl kill {Path(UNIT).name}")
+    if stuck:
+        raise NotPossible(
+            f"of a commit, can't be removed: {'; '.join(stuck)}",
+            hint="root can, where /etc can be written: ipctune revert, once more",
+        )
     return there
+
+
+def _unlink(path: Path) -> str:
+    """Why the file can't be removed; empty where it is gone."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        return f"{path} ({error.strerror})"
+    return ""
 
 
 def tool(name: str) -> str | None:

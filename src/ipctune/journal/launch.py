@@ -22,11 +22,10 @@ from ipctune.errors import NotPossible
 from ipctune.host.state import State
 from ipctune.journal.lasting import TOOLS
 from ipctune.journal.machine import alive, namespaces, start_time
-from ipctune.journal.pid1 import DEADLINE_UNIT, call, clear_timer, set_timer, systemd, unit, unit_active
+from ipctune.journal.pid1 import call, clear_timer, set_timer, systemd, unit, unit_active
 from ipctune.journal.watchdog import STATUS
 
 __all__ = [
-    "DEADLINE_UNIT",
     "WATCHDOG_UNIT",
     "Watchdog",
     "clear_timer",
@@ -42,7 +41,14 @@ __all__ = [
 WATCHDOG_UNIT = "ipctune-watchdog"
 _ROOMS = ("host", "knobs", "journal")
 _PATIENCE = 10.0  # seconds for a start on a loaded machine
-_MAIN = "import sys; sys.path.insert(0, {lib!r}); from ipctune.journal.watchdog import main; main()"
+SAID = "watchdog.log"
+_MAIN = """\
+import os, sys
+try: os.dup2(os.open({said!r}, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), 2)
+except OSError: pass
+sys.path.insert(0, {lib!r})
+from ipctune.journal.watchdog import main
+main()"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +155,7 @@ def _send(running: Watchdog, number: signal.Signals) -> None:
 
 
 def _start_new(state: State) -> Watchdog:
-    command = [str(_interpreter()), "-I", "-S", "-B", "-c", _MAIN.format(lib=str(_library(state))), str(state.path)]
+    command = [str(_interpreter()), "-I", "-S", "-B", "-c", _main(state), str(state.path)]
     if systemd():
         call("systemctl", "reset-failed", f"{WATCHDOG_UNIT}.service")
         done = call(
@@ -180,6 +186,11 @@ def _start_new(state: State) -> Watchdog:
     return _await(state, process.pid, 0)
 
 
+def _main(state: State) -> str:
+    """What the interpreter runs; what it complains of goes to a file in the state folder."""
+    return _MAIN.format(lib=str(_library(state)), said=str(state.path / SAID))
+
+
 def _await(state: State, pid: int | None, generation: int) -> Watchdog:
     limit = time.monotonic() + _PATIENCE
     while time.monotonic() < limit:
@@ -189,9 +200,7 @@ def _await(state: State, pid: int | None, generation: int) -> Watchdog:
         if pid is not None and (_reap(pid) or start_time(pid) is None):
             break
         time.sleep(0.01)
-    raise NotPossible(
-        "the watchdog did not start: nothing was changed", hint="IPCTUNE_DEBUG=1 and `ipctune log` may tell more"
-    )
+    raise NotPossible("the watchdog did not start: nothing was changed", hint=f"{state.path / SAID} may tell more")
 
 
 def _reap(pid: int) -> bool:

@@ -1,4 +1,7 @@
-"""One tuner at a time: a lock on the state folder that ends with its holder."""
+"""Locks of the state folder that end with their holder: one for whoever sets something, one for whoever measures.
+
+They are two, so that a measurement that sets nothing holds up neither a deadline nor `revert`.
+"""
 
 import errno
 import fcntl
@@ -6,18 +9,21 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from ipctune.errors import NotPossible
 from ipctune.host.state import State
 
-__all__ = ["holder", "locked"]
+__all__ = ["MEASURING", "SETTING", "holder", "locked", "measuring"]
 
-_NAME = "lock"
+SETTING, MEASURING = "lock", "measuring"
+"""The files that are locked."""
+_WAIT = "--wait waits for its end"
 
 
-def holder(state: State) -> int | None:
+def holder(state: State, name: str = SETTING) -> int | None:
     """The pid of whoever holds the lock, or None."""
-    path = state.path / _NAME
+    path = state.path / name
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -34,11 +40,14 @@ def holder(state: State) -> int | None:
 
 
 @contextmanager
-def locked(state: State, *, wait: bool = False) -> Iterator[None]:
-    """Hold the lock. Raises NotPossible with the holder's pid where it is taken, unless `wait`."""
-    fd = _open(state)
+def locked(state: State, *, wait: bool = False, can_wait: bool = False, name: str = SETTING) -> Iterator[None]:
+    """Hold the lock. Raises NotPossible with the holder's pid where it is taken, unless `wait`.
+
+    `can_wait`: the command has --wait, and the hint may name it.
+    """
+    fd = _open(state.path / name)
     try:
-        _take(fd, wait)
+        _take(fd, wait, can_wait)
         with suppress(OSError):  # a full or read-only disk costs others our pid, and must not keep us from restoring
             os.ftruncate(fd, 0)
             os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
@@ -47,8 +56,14 @@ def locked(state: State, *, wait: bool = False) -> Iterator[None]:
         os.close(fd)
 
 
-def _open(state: State) -> int:
-    path = state.path / _NAME
+@contextmanager
+def measuring(state: State, *, wait: bool = False, can_wait: bool = False) -> Iterator[None]:
+    """Be the only one who measures: two measurements at once measure each other. Taken before `locked`."""
+    with locked(state, wait=wait, can_wait=can_wait, name=MEASURING):
+        yield
+
+
+def _open(path: Path) -> int:
     flags = os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         try:
@@ -63,14 +78,16 @@ def _open(state: State) -> int:
         ) from error
 
 
-def _take(fd: int, wait: bool) -> None:
+def _take(fd: int, wait: bool, can_wait: bool) -> None:
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if not wait:
                 pid = os.pread(fd, 20, 0).decode("ascii", "replace").strip() or "unknown"
-                raise NotPossible(f"another ipctune is at work (pid {pid})", hint="--wait waits for its end") from None
+                hint = f"Ctrl-C there ends it, or: kill {pid} (what it tried goes back)"
+                hint = f"{_WAIT}; {hint}" if can_wait else hint
+                raise NotPossible(f"another ipctune is at work (pid {pid})", hint=hint) from None
             time.sleep(0.2)
         else:
             return

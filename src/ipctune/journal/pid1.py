@@ -6,6 +6,7 @@ systemd-run(1), systemctl(1), sd_booted(3). Elsewhere every one of these does no
 import os
 import subprocess
 import time
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,15 +15,21 @@ from ipctune.host.state import State
 from ipctune.journal.lasting import UNIT, tool
 from ipctune.journal.store import UNDO
 
-__all__ = ["DEADLINE_UNIT", "call", "clear_timer", "set_timer", "systemd", "unit", "unit_active"]
+__all__ = ["call", "clear_timer", "deadline_unit", "set_timer", "systemd", "unit", "unit_active"]
 
-DEADLINE_UNIT = "ipctune-deadline"
+_USUAL = Path("/var/lib/ipctune")
 UNIT_NAME = Path(UNIT).name
 
 
 def systemd() -> bool:
     """Whether systemd is the init here and we may ask it for units (sd_booted(3))."""
     return os.geteuid() == 0 and Path("/run/systemd/system").is_dir() and tool("systemd-run") is not None
+
+
+def deadline_unit(state: State) -> str:
+    """The timer's name: each state folder has its own, so that none can stop or replace another's."""
+    name = "ipctune-deadline"
+    return name if state.path == _USUAL else f"{name}-{zlib.crc32(os.fsencode(state.path)):08x}"
 
 
 def unit_active() -> bool:
@@ -43,14 +50,14 @@ def set_timer(state: State, until: float) -> None:
     """
     if not systemd():
         return
-    clear_timer()
+    clear_timer(state)
     # UTC: our time zone need not be PID 1's, and an hour that a clock change repeats would be ambiguous.
     when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(until + 1))
     done = call(
         "systemd-run",
         "--quiet",
         "--collect",
-        f"--unit={DEADLINE_UNIT}",
+        f"--unit={deadline_unit(state)}",
         f"--on-calendar={when}",
         "--timer-property=AccuracySec=1s",
         "--description=ipctune: what is not committed goes back",
@@ -62,11 +69,11 @@ def set_timer(state: State, until: float) -> None:
         raise NotPossible(f"no timer for the deadline: {why}", hint="systemctl status may tell more")
 
 
-def clear_timer() -> None:
-    """Take the deadline's timer away again."""
+def clear_timer(state: State) -> None:
+    """Take the deadline's timer of this state folder away again."""
     if systemd():
-        call("systemctl", "stop", f"{DEADLINE_UNIT}.timer")
-        call("systemctl", "reset-failed", f"{DEADLINE_UNIT}.service")
+        call("systemctl", "stop", f"{deadline_unit(state)}.timer")
+        call("systemctl", "reset-failed", f"{deadline_unit(state)}.service")
 
 
 def call(program: str, *arguments: str) -> subprocess.CompletedProcess[str] | None:

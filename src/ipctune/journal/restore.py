@@ -1,5 +1,6 @@
 """Put back what a journal entry recorded, if it is still ours to put back. May run any number of times."""
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,7 +10,7 @@ from ipctune.journal.machine import boot_id, namespaces
 from ipctune.knobs.model import Part, Scope, normal
 from ipctune.knobs.registry import KNOBS
 
-__all__ = ["Restored", "Result", "is_history", "present", "restore"]
+__all__ = ["Restored", "Result", "is_gone", "is_history", "present", "restore"]
 
 
 class Result(StrEnum):
@@ -55,6 +56,13 @@ def is_history(entry: Entry) -> bool:
     )
 
 
+def is_gone(entry: Entry, part: Part | None) -> bool:
+    """Whether an entry of an earlier boot speaks of what this kernel does not have: nothing can be set there."""
+    if entry.boot_id == boot_id():
+        return False
+    return part is None or (part.where.startswith("/") and part.read() is None and not os.path.lexists(part.where))
+
+
 def present(entry: Entry) -> dict[str, str | None]:
     """What each part of the entry reads now."""
     parts = entry.parts()
@@ -72,6 +80,8 @@ def restore(entry: Entry) -> list[Restored]:
 
 def _restore_part(entry: Entry, name: str, part: Part | None) -> Restored:
     original = entry.original[name]
+    if is_gone(entry, part):
+        return Restored(entry.knob, name, part.where if part else "", original, None, Result.HISTORY)
     if part is None:
         return Restored(entry.knob, name, "", original, None, Result.FAILED, "it is not there any more")
     now, ours = part.read(), entry.ours(name)

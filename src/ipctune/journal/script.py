@@ -1,10 +1,12 @@
 """`undo.sh`: the same restoring in plain sh, for when Python, the environment and the clone are gone."""
 
+import shlex
 from collections.abc import Iterable
+from pathlib import Path
 
 from ipctune.journal.entry import Entry, Phase
 from ipctune.journal.lasting import FILES
-from ipctune.journal.restore import is_history
+from ipctune.journal.restore import is_gone, is_history
 
 __all__ = ["undo_script"]
 
@@ -14,13 +16,18 @@ _HEAD = """\
 # A value that someone else changed since is left alone and named. May run any number of times.
 failed=0
 boot='@BOOT@'
+state=@STATE@
 now_boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
 
 # restore PATH ORIGINAL OURS...   (--any: whatever is there but the original is ours)
 restore() {
     path=$1 original=$2
     shift 2
-    [ -e "$path" ] || { echo "$path is not there any more"; failed=1; return; }
+    if [ ! -e "$path" ]; then
+        echo "$path is not there any more"
+        [ "$boot" != "$now_boot" ] || failed=1
+        return
+    fi
     now=$(squeeze "$(cat "$path" 2>/dev/null)")
     [ "$now" != "$original" ] || return 0
     ours=no
@@ -45,25 +52,87 @@ squeeze() {
     set -- $(echo $1)
     echo "$*"
 }
+
+# Number KEY of a file of the state folder, which is one line of JSON; 0 where there is none.
+number() {
+    text=$(cat "$state/$2" 2>/dev/null)
+    case $text in
+        *"\\"$1\\": "*) text=${text#*"\\"$1\\": "} text=${text%%,*} ;;
+        *) text=0 ;;
+    esac
+    case $text in ''|*[!0-9]*) echo 0 ;; *) echo "$text" ;; esac
+}
+# runs PID START: whether that very process runs, which started START ticks after boot.
+runs() {
+    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+    # shellcheck disable=SC2086
+    set -- "$2" ${stat##*) }
+    [ "$2" != Z ] && [ "${21}" = "$1" ]
+}
+moment() { sleep 0.1 2>/dev/null || :; }
+
+# The watchdog holds what ends with it (a latency request, pollers): it has to end. It puts values back by itself.
+end_watchdog() {
+    start=$(number tuner_start active.json) pid=$(number tuner active.json)
+    if [ "$pid" != 0 ] && runs "$pid" "$start"; then
+        echo "a run is at work (pid $pid): kill $pid, then start this again"
+        failed=1
+        return
+    fi
+    start=$(number start watchdog.json) pid=$(number pid watchdog.json)
+    [ "$pid" != 0 ] && runs "$pid" "$start" || return 0
+    { command=$(cat "/proc/$pid/cmdline"); } 2>/dev/null
+    case $command in *ipctune.journal.watchdog*) ;; *) return 0 ;; esac
+    kill "$pid" || { failed=1; return; }
+    tries=0
+    while runs "$pid" "$start"; do
+        tries=$((tries + 1))
+        [ "$tries" -le 100 ] || kill -9 "$pid" 2>/dev/null
+        if [ "$tries" -gt 150 ]; then
+            echo "could not end: the watchdog (pid $pid)"
+            failed=1
+            return
+        fi
+        moment
+    done
+    echo "ended: the watchdog (pid $pid), and with it what it held"
+}
+# remove_group PATH: only pollers of ours are ever put into that cgroup.
+remove_group() {
+    [ -d "$1" ] || return 0
+    tries=0
+    until rmdir "$1" 2>/dev/null; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 50 ]; then
+            echo "could not remove: $1"
+            failed=1
+            return
+        fi
+        for pid in $(cat "$1/cgroup.procs" 2>/dev/null); do kill -9 "$pid" 2>/dev/null; done
+        moment
+    done
+    echo "removed: $1"
+}
+end_watchdog
 """
 _TAIL = """
 exit $failed
 """
 
 
-def undo_script(entries: Iterable[Entry], boot: str, *, committed: bool = False) -> str:
-    """The script for these entries; after a commit it removes the commit's files first."""
+def undo_script(entries: Iterable[Entry], boot: str, state: Path, *, committed: bool = False) -> str:
+    """The script for these entries; it ends the watchdog of that state folder, and after a commit removes its files."""
     volatile: list[str] = []
     lasting: list[str] = []
     for entry in entries:
         if not is_history(entry):
             (lasting if entry.phase is Phase.COMMITTED else volatile).extend(_lines(entry))
-    head = _HEAD.replace("@BOOT@", boot) + (_removals() if committed else "")
-    return head + _guarded(volatile) + "".join(f"{line}\n" for line in lasting) + _TAIL
+    head = _HEAD.replace("@BOOT@", boot).replace("@STATE@", shlex.quote(str(state)))
+    return head + (_removals() if committed else "") + _guarded(volatile) + "".join(f"{x}\n" for x in lasting) + _TAIL
 
 
 def _lines(entry: Entry) -> list[str]:
-    parts = reversed(list(entry.parts().items()))
+    parts = [(name, part) for name, part in reversed(list(entry.parts().items())) if not is_gone(entry, part)]
     return [line for name, part in parts for line in part.undo_lines(entry.original[name], entry.ours(name))]
 
 
@@ -79,6 +148,7 @@ def _removals() -> str:
     for path in FILES:
         if path.endswith(".service"):
             unit = path.rsplit("/", 1)[-1]
-            lines.append(f"[ ! -e {path} ] || systemctl --quiet disable --now {unit}")
-        lines.append(f"rm -f -- {path}")
+            there = f"[ ! -e {path} ] || [ ! -d /run/systemd/system ]"
+            lines.append(f"{there} || systemctl --quiet disable --now {unit} || failed=1")
+        lines.append(f"rm -f -- {path} || failed=1")
     return "\n" + "".join(f"{line}\n" for line in lines)

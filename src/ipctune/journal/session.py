@@ -8,17 +8,18 @@ from dataclasses import dataclass, field, replace
 
 from ipctune.errors import IpctuneError, NotPossible
 from ipctune.journal import launch
-from ipctune.journal.entry import Entry, Phase
-from ipctune.journal.lasting import remove_files
-from ipctune.journal.lock import locked
-from ipctune.journal.machine import alive, boot_id, start_time
-from ipctune.journal.restore import Restored, Result, is_history
-from ipctune.journal.store import UNDO, Active, Hold, Journal
+from ipctune.journal.left import finished, is_over, leftovers
+from ipctune.journal.lock import locked, measuring
+from ipctune.journal.machine import boot_id, start_time
+from ipctune.journal.putback import Undone, complain, owns_commit, put_back
+from ipctune.journal.restore import Restored, Result
+from ipctune.journal.store import Active, Hold, Journal
+from ipctune.journal.switched import back_on, is_aside
 from ipctune.journal.watchdog import boottime
 from ipctune.knobs.model import Knob, Value
 from ipctune.knobs.registry import KNOBS
 
-__all__ = ["Session", "exclusive", "guarded", "in_force", "leftovers", "prolong", "recover", "revert", "tuning"]
+__all__ = ["Session", "exclusive", "guarded", "in_force", "prolong", "recover", "revert", "tuning"]
 
 
 @dataclass
@@ -70,10 +71,13 @@ def exclusive(journal: Journal, *, wait: bool = False, look_only: bool = False) 
     Raises NotPossible where another ipctune is at work, where something is committed, and with `look_only` where there
     is something to put back.
     """
-    with locked(journal.state, wait=wait):
+    with (
+        measuring(journal.state, wait=wait, can_wait=True),
+        locked(journal.state, wait=wait, can_wait=True),
+    ):
         recovered = [] if look_only else recover(journal)
         active = journal.active()
-        if active and _finished(active):
+        if active and finished(active):
             raise NotPossible(
                 "settings are committed here already",
                 hint="ipctune verify shows whether they still help; ipctune revert undoes them",
@@ -93,6 +97,7 @@ def guarded(journal: Journal) -> Iterator[Session]:
     Raises NotPossible where the watchdog can't start: nothing was changed then.
     """
     session = Session(journal)
+    launch.clear_timer(journal.state)  # one that a restoring watchdog left behind would undo what is tried now
     journal.set_active(_tuner(session))
     try:
         launch.start(journal.state)
@@ -110,43 +115,23 @@ def tuning(journal: Journal, *, wait: bool = False) -> Iterator[Session]:
         yield session
 
 
-def leftovers(journal: Journal) -> list[Entry]:
-    """Entries that nobody looks after: their tuner died, their deadline passed, or the machine was rebooted."""
-    entries, _ = journal.sound_entries()
-    active = journal.active()
-    return [entry for entry in entries if not _looked_after(entry, active)]
-
-
-def _looked_after(entry: Entry, active: Active | None) -> bool:
-    if entry.phase is Phase.COMMITTED:
-        return active is None or _finished(active) or _before_deadline(active)
-    if is_history(entry):
-        return False
-    if entry.phase is Phase.TRYING:
-        return alive(entry.pid, entry.start)
-    return active is not None and (alive(active.tuner, active.tuner_start) or _before_deadline(active))
-
-
-def _finished(active: Active) -> bool:
-    """Committed, and not just about to be: the deadline goes last."""
-    return active.committed and active.deadline is None
-
-
-def _before_deadline(active: Active) -> bool:
-    return active.boot_id == boot_id() and (active.deadline or 0) > boottime()
-
-
 def recover(journal: Journal) -> list[Restored]:
-    """Restore what nobody looks after. Every command that writes calls this first, holding the lock."""
-    if not leftovers(journal):
-        return []
-    return _all_back(journal, "restored by a later start")
+    """Restore what nobody looks after; what a killed `verify` put aside is in force again.
+
+    Every command that writes calls this first, holding the lock.
+    """
+    active = journal.active()
+    if leftovers(journal) or (active is not None and is_over(active)):
+        return _all_back(journal, "restored by a later start")
+    if active is not None and is_aside(active):
+        back_on(journal, active)
+    return []
 
 
 def in_force(journal: Journal) -> Active:
     """What is active and not over. Raises NotPossible where nothing is."""
     active = journal.active()
-    if active is None or active.boot_id != boot_id():
+    if active is None or is_over(active):
         raise NotPossible("nothing is active", hint="ipctune tune tries what helps here")
     return active
 
@@ -156,7 +141,7 @@ def prolong(journal: Journal, seconds: float) -> Active:
     with locked(journal.state):
         recover(journal)
         active = in_force(journal)
-        if _finished(active):
+        if finished(active):
             raise NotPossible("everything is committed: it lasts", hint="ipctune revert undoes it")
         active = replace(active, deadline=boottime() + seconds, until=time.time() + seconds)
         launch.set_timer(journal.state, active.until or 0)
@@ -173,52 +158,45 @@ def revert(journal: Journal) -> list[Restored]:
 
 
 def _all_back(journal: Journal, event: str) -> list[Restored]:
-    """Values first, then orders and watchdog: whoever is killed on the way leaves someone, or a record, to go on."""
-    leases = _let_go(journal)
-    outcomes = [*leases, *journal.restore_all(event), *_removed(remove_files())]
-    journal.set_active(None)
-    launch.end(journal.state)
-    launch.clear_timer()
-    journal.refresh_script()
-    _complain(journal, outcomes)
-    return outcomes
+    """Values first, then orders and watchdog: whoever is killed on the way leaves someone, or a record, to go on.
 
-
-def _removed(paths: list[str]) -> list[Restored]:
-    return [Restored("", "", path, "", None, Result.REMOVED) for path in paths]
+    Every step is made, whatever one before it says. Raises NotPossible at the end.
+    """
+    undone, files = Undone(), owns_commit(journal)
+    with undone.step():
+        undone.outcomes += _let_go(journal)
+    put_back(journal, event, undone, files=files)
+    if not undone.files_left:  # else the orders must go on saying whose files they are
+        with undone.step():
+            journal.set_active(None)
+        with undone.step():
+            launch.end(journal.state)
+    with undone.step():
+        launch.clear_timer(journal.state)
+    with undone.step():
+        journal.refresh_script()
+    complain(journal, undone)
+    return undone.outcomes
 
 
 def _let_go(journal: Journal) -> list[Restored]:
-    """A running watchdog drops its leases, and looks on while we restore. Returns what was let go."""
-    running = launch.status(journal.state)
-    if running is None:
+    """The orders say that we undo them; a running watchdog drops its leases, and looks on. Returns what was let go."""
+    running, orders = launch.status(journal.state), _orders(journal)
+    if running is None and orders is None:
         return []
     pid = os.getpid()
-    with suppress(IpctuneError):  # a full disk, damaged orders: what follows tells
-        journal.set_active(
-            replace(_orders(journal), tuner=pid, tuner_start=start_time(pid) or 0, holds=(), boot_id=boot_id())
-        )
-        launch.start(journal.state)
-    return [Restored(knob, "", KNOBS[knob].title, "", None, Result.ENDED) for knob in running.holds if knob in KNOBS]
+    begun = start_time(pid) or 0
+    undoing = replace(orders or Active(), tuner=pid, tuner_start=begun, holds=(), boot_id=boot_id(), aside=0)
+    with suppress(IpctuneError):  # a full disk: what follows tells
+        journal.set_active(undoing)
+        if running is not None:
+            launch.start(journal.state)
+    held = running.holds if running else ()
+    return [Restored(knob, "", KNOBS[knob].title, "", None, Result.ENDED) for knob in held if knob in KNOBS]
 
 
-def _orders(journal: Journal) -> Active:
-    with suppress(IpctuneError):
-        return journal.active() or Active()
-    return Active()
-
-
-def _complain(journal: Journal, outcomes: list[Restored]) -> None:
-    failed = [part for part in outcomes if part.result is Result.FAILED]
-    if failed:
-        what = "; ".join(f"{part.where or part.knob} ({part.why})" for part in failed)
-        raise NotPossible(
-            f"not everything could be put back: {what}",
-            hint=f"the originals are safe in {journal.state.path}; see undo.sh there",
-        )
-    _, damaged = journal.sound_entries()
-    if damaged:
-        raise NotPossible(
-            f"{damaged[0].what}; whatever else was recorded is back",
-            hint=f"sh {journal.state.path / UNDO} restores what it knew; look at the entry, then remove it",
-        )
+def _orders(journal: Journal) -> Active | None:
+    try:
+        return journal.active()
+    except IpctuneError:
+        return Active(committed=True)  # damaged ones may have been of a commit

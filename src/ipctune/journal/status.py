@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from ipctune.errors import IpctuneError
 from ipctune.host.polltime import poll_us
 from ipctune.journal import launch
+from ipctune.journal.bootorder import whose
 from ipctune.journal.entry import Entry, Phase
 from ipctune.journal.lasting import plan_files
+from ipctune.journal.left import finished, is_over, leftovers, why_over
 from ipctune.journal.machine import alive, boot_id
 from ipctune.journal.restore import is_history, present
-from ipctune.journal.session import leftovers
 from ipctune.journal.store import UNDO, Active, Journal
+from ipctune.journal.switched import is_aside
 from ipctune.journal.watchdog import boottime
 from ipctune.knobs.model import normal
 from ipctune.knobs.registry import KNOBS
@@ -31,13 +33,14 @@ class SettingStatus:
     since: float
     phase: str
     state: str  # in force | changed by someone else | the original | left behind | of an earlier boot
+    by: str = ""  # whose line sets what it reads now, where someone else changed it
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """Everything that `ipctune status` knows. `polling_vcpus` is the price over the last minute or two."""
 
-    state: str  # nothing | trying | active | committed
+    state: str  # nothing | trying | active | committed | left behind
     folder: str
     undo: str
     run: str
@@ -52,6 +55,7 @@ class Status:
     polling_vcpus: float | None
     problems: tuple[str, ...]
     not_lasting: tuple[str, ...] = ()
+    why_left: str = ""  # why nobody looks after it any more
 
 
 def read_status(journal: Journal | None) -> Status:
@@ -68,6 +72,8 @@ def read_status(journal: Journal | None) -> Status:
     running = launch.status(journal.state)
     if _unguarded(entries, active, running):
         problems.append("its watchdog was killed, so nobody takes it back: `ipctune keep` starts another one")
+    if active is not None and is_aside(active):
+        problems.append("a verify was killed while what is set was aside: `ipctune verify` puts it back in force")
     left = None
     if active is not None and active.deadline is not None and active.boot_id == boot_id():
         left = max(0.0, active.deadline - boottime())
@@ -86,23 +92,33 @@ def read_status(journal: Journal | None) -> Status:
         watchdog_unit=launch.systemd(),
         polling_vcpus=_polling(running),
         problems=tuple(problems),
+        why_left=_why_left(active, running),
         not_lasting=plan_files(active.kept, systemd=launch.systemd()).missing if active and active.committed else (),
     )
 
 
 def _word(entries: list[Entry], active: Active | None, behind: list[Entry]) -> str:
-    if active is not None and active.committed and active.deadline is None:
+    if active is not None and finished(active):
         return "committed"
     if active is not None and alive(active.tuner, active.tuner_start):
         return "trying"
-    if active is not None and active.kept and not active.tuner and not behind and active.boot_id == boot_id():
+    if active is not None and active.kept and not behind and not is_over(active):
         return "active"
-    return "left behind" if entries else "nothing"
+    return "left behind" if entries or active is not None else "nothing"
+
+
+def _why_left(active: Active | None, running: launch.Watchdog | None) -> str:
+    """In words for the headline; empty where the orders count still, or nothing is known."""
+    why = why_over(active) if active is not None else ""
+    if why and running is not None:
+        return f"{why}; the watchdog (pid {running.pid}) is about to put it back"
+    return why
 
 
 def _unguarded(entries: list[Entry], active: Active | None, running: launch.Watchdog | None) -> bool:
     """Whether a deadline was set, and what was to keep it is gone (PID 1 keeps it where systemd runs)."""
-    waits = active is not None and not active.committed and not active.tuner and bool(entries or active.holds)
+    counts = active is not None and not active.committed and not active.tuner and not is_over(active)
+    waits = counts and active is not None and bool(entries or active.holds)
     return waits and running is None and not launch.systemd()
 
 
@@ -119,10 +135,16 @@ def _settings(entry: Entry, behind: bool) -> list[SettingStatus]:
             now[part],
             entry.since,
             entry.phase.value,
-            _state(entry, part, now[part], behind),
+            word := _state(entry, part, now[part], behind),
+            _by(entry, part, now[part]) if word == "changed by someone else" else "",
         )
         for part, was in entry.original.items()
     ]
+
+
+def _by(entry: Entry, part: str, now: str | None) -> str:
+    found = entry.parts().get(part)
+    return whose(found.where, now) if found is not None and now is not None else ""
 
 
 def _state(entry: Entry, part: str, now: str | None, behind: bool) -> str:

@@ -7,16 +7,25 @@ from typing import Any
 
 from ipctune.errors import IpctuneError, NotPossible
 from ipctune.host.state import State, open_state
-from ipctune.journal.entry import Entry, Phase, checksum, parse, serialise
+from ipctune.journal.entry import Entry, Phase, checksum, parse, serialise, texts
 from ipctune.journal.machine import boot_id, namespaces, start_time
 from ipctune.journal.restore import Restored, Result, restore
 from ipctune.journal.script import undo_script
 from ipctune.knobs.model import Value, normal
 from ipctune.knobs.registry import KNOBS
 
-__all__ = ["ACTIVE", "UNDO", "Active", "Hold", "Journal", "open_journal"]
+__all__ = ["ACTIVE", "UNDO", "Active", "Hold", "Journal", "NotWrittenDown", "open_journal"]
 
 ACTIVE, UNDO, LOG = "active.json", "undo.sh", "log.jsonl"
+
+
+class NotWrittenDown(NotPossible):
+    """Everything is restored, and that could not be recorded; `outcomes` is what became of each part."""
+
+    def __init__(self, why: str, outcomes: list[Restored]) -> None:
+        hint = "values are back; free space or make the folder writable, then `ipctune revert` closes the record"
+        super().__init__(f"restored, but not written down: {why}", hint=hint)
+        self.outcomes = outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,7 @@ class Active:
 
     `deadline` is in seconds of CLOCK_BOOTTIME (it goes on over suspend), `until` the same for people.
     While `tuner` lives, the deadline does not count. `kept` is what stays: knob ids and values, `since` a time (s).
+    `aside` is a process that puts it aside for moments, to measure without it; `holds` are let go while `away`.
     """
 
     tuner: int = 0
@@ -45,6 +55,9 @@ class Active:
     since: float = 0.0
     run: str = ""
     kept: dict[str, dict[str, str]] = field(default_factory=dict)
+    aside: int = 0
+    aside_start: int = 0
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +144,19 @@ class Journal:
     def restore_all(self, event: str) -> list[Restored]:
         """Restore every entry that can be read, close those that are done, and log it.
 
-        Raises NotPossible where that can't be written down (a full disk): everything is restored by then.
+        Raises NotWrittenDown where that can't be recorded (a full disk): everything is restored by then.
         """
         entries, _ = self.sound_entries()
-        done = [(entry, restore(entry)) for entry in reversed(entries)]
+        done = [(entry, _restored(entry)) for entry in reversed(entries)]
         unwritten: list[IpctuneError] = []
         for entry, parts in done:
             if all(part.done for part in parts):
                 left = [asdict(p) for p in parts if p.result is Result.CHANGED]
                 unwritten += self._closed(entry, event, {"left_alone": left} if left else {})
+        outcomes = [part for _, parts in done for part in parts]
         if unwritten:
-            raise NotPossible(f"restored, but not written down: {unwritten[0].what}", hint=unwritten[0].hint)
-        return [part for _, parts in done for part in parts]
+            raise NotWrittenDown(unwritten[0].what, outcomes)
+        return outcomes
 
     def _closed(self, entry: Entry, event: str, facts: dict[str, Any]) -> list[IpctuneError]:
         try:
@@ -160,21 +174,26 @@ class Journal:
             fields = json.loads(data)
             if fields.pop("crc32") != checksum(fields):
                 raise ValueError("its checksum does not fit")
-            holds = tuple(Hold(h["knob"], dict(h["value"])) for h in fields.pop("holds"))
-            active = Active(holds=holds, **fields)
+            active = _build(fields)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise NotPossible(f"{self.state.path / ACTIVE} can't be read: {error}", hint="ipctune revert") from error
-        if any(hold.knob not in KNOBS or KNOBS[hold.knob].lease is None for hold in active.holds):
-            raise NotPossible(f"{self.state.path / ACTIVE} names a lease that we don't have", hint="ipctune revert")
+        unknown = [f"a setting that we don't have: {name}" for name in active.kept if name not in KNOBS]
+        unknown += [f"a lease that we don't have: {h.knob}" for h in active.holds if not _is_lease(h.knob)]
+        if unknown:
+            raise NotPossible(f"{self.state.path / ACTIVE} names {unknown[0]}", hint="ipctune revert")
         return active
 
     def set_active(self, active: Active | None) -> None:
-        """Tell the watchdog (it rereads the file when it is signalled), or that nothing is active any more."""
+        """Tell the watchdog (it rereads the file when it is signalled), or that nothing is active any more.
+
+        `undo.sh` follows: leases have no entry, and what it removes depends on the orders.
+        """
         if active is None:
             self.state.remove(ACTIVE)
         else:
             fields = json.loads(json.dumps(asdict(active)))
             self.state.write(ACTIVE, (json.dumps({**fields, "crc32": checksum(fields)}) + "\n").encode())
+        self.refresh_script()
 
     def note(self, event: str, **facts: Any) -> None:
         """A line for `ipctune log`."""
@@ -202,7 +221,10 @@ class Journal:
         if bad:
             return  # the script as it is may know what a damaged entry no longer tells
         entries = [instead if instead and e.knob == instead.knob else e for e in entries if e.knob != without]
-        self.state.write(UNDO, undo_script(entries, boot_id(), committed=self._committed()).encode(), mode=0o700)
+        self.state.write(UNDO, self._script(entries), mode=0o700)
+
+    def _script(self, entries: list[Entry]) -> bytes:
+        return undo_script(entries, boot_id(), self.state.path, committed=self._committed()).encode()
 
     def _committed(self) -> bool:
         try:
@@ -210,6 +232,31 @@ class Journal:
         except NotPossible:
             return True  # damaged orders: removing files that are not there does no harm
         return active is not None and active.committed
+
+
+def _build(fields: dict[str, Any]) -> Active:
+    """Raises KeyError, TypeError, ValueError or AttributeError where a field is not what it must be."""
+    holds = tuple(Hold(str(h["knob"]), texts(h["value"])) for h in fields.pop("holds"))
+    kept = {str(knob): texts(value) for knob, value in fields.pop("kept", {}).items()}
+    active = Active(holds=holds, kept=kept, **fields)
+    times = (active.since, active.deadline or 0, active.until or 0)
+    numbers = (active.tuner, active.tuner_start, active.aside, active.aside_start, *times)
+    if not all(isinstance(number, int | float) for number in numbers):
+        raise TypeError("a number is none")
+    return active
+
+
+def _is_lease(knob: str) -> bool:
+    return knob in KNOBS and KNOBS[knob].lease is not None
+
+
+def _restored(entry: Entry) -> list[Restored]:
+    """Whatever goes wrong with one entry must not keep the others from their originals."""
+    try:
+        return restore(entry)
+    except Exception as error:
+        why = error.what if isinstance(error, IpctuneError) else f"{type(error).__name__}: {error}"
+        return [Restored(entry.knob, p, "", o, None, Result.FAILED, why) for p, o in entry.original.items()]
 
 
 def open_journal(*, create: bool = True) -> Journal | None:

@@ -17,9 +17,9 @@ from pathlib import Path
 from ipctune.errors import IpctuneError, NotPossible
 from ipctune.host.polltime import poll_us
 from ipctune.host.state import open_state
-from ipctune.journal.lasting import remove_files
 from ipctune.journal.lock import locked
 from ipctune.journal.machine import alive, namespaces, start_time
+from ipctune.journal.putback import Undone, owns_commit, put_back
 from ipctune.journal.store import Active, Hold, Journal
 from ipctune.knobs.registry import KNOBS
 
@@ -55,7 +55,7 @@ class _Watchdog:
             active = self.orders = self.journal.active()
         except IpctuneError as error:
             self.errors.append(error.what)
-        wanted = {hold.knob: hold for hold in active.holds} if active else {}
+        wanted = {hold.knob: hold for hold in active.holds} if active and not active.away else {}
         for knob in [k for k, (hold, _) in self.held.items() if wanted.get(k) != hold]:
             self.held.pop(knob)[1].close()
         for knob in wanted.keys() - self.held.keys():
@@ -107,12 +107,14 @@ class _Watchdog:
 
     def restore(self, why: str) -> None:
         """Everything back, and an end to the orders. What can't be restored stays in the journal."""
+        undone, files = Undone(), owns_commit(self.journal)  # the files of a commit that was killed half-way
         self.release()
-        try:
-            self.journal.restore_all(why)
-            remove_files()  # a commit that was killed half-way
-        finally:
-            self.journal.set_active(None)
+        put_back(self.journal, why, undone, files=files)
+        if not undone.files_left:
+            with undone.step():
+                self.journal.set_active(None)
+        for error in undone.errors:
+            print(error.what, file=sys.stderr, flush=True)
 
     def ordered(self, active: Active) -> bool:
         """Whether these are still the orders. Damaged ones change nothing."""
@@ -168,8 +170,7 @@ def _restore_unless_busy(watchdog: _Watchdog, active: Active, why: str) -> bool:
         with locked(watchdog.journal.state):
             if not watchdog.ordered(active):
                 return False
-            with suppress(IpctuneError):  # values are back before anything is written down; the journal keeps the rest
-                watchdog.restore(why)
+            watchdog.restore(why)
             return True
     except NotPossible:
         return False

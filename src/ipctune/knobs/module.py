@@ -31,7 +31,10 @@ class ModulePart:
         return "loaded" if (Path(self.modules) / self.name).is_dir() else "absent"
 
     def write(self, text: str) -> None:
-        """Load or remove it. Raises NotPossible with modprobe's own words (EBUSY: another driver is registered)."""
+        """Load or remove it.
+
+        Raises NotPossible with modprobe's own words (EBUSY: another driver is registered), or after 30 s.
+        """
         if text == "loaded":
             self._call("modprobe", self.name, *self.parameters)
         elif text == "absent":
@@ -52,6 +55,9 @@ class ModulePart:
             raise NotPossible(f"{tool} is not here", hint="apt install kmod")
         import subprocess  # not at the top: the watchdog stays small
 
-        done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False, timeout=30)
+        try:
+            done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False, timeout=30)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise NotPossible(f"{tool} {' '.join(arguments)}: {error}", hint="dmesg may tell more") from error
         if done.returncode:
             raise NotPossible(f"{tool} {' '.join(arguments)}: {done.stderr.strip() or done.returncode}")

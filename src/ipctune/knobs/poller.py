@@ -5,9 +5,11 @@ poller belongs in the root group, or in a group of its own directly below the ro
 (Documentation/admin-guide/cgroup-v2.rst); anywhere else it is refused: it would take half of a neighbour's vCPU.
 """
 
+import errno
 import os
 import shlex
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from ipctune.knobs.model import Cause, Hints, Kind, Knob, Lasting, Parts, Scope,
 __all__ = ["GROUP", "KNOBS", "CgroupPart", "cpu_hierarchy", "own_cpu_cgroup"]
 
 GROUP = "ipctune-poller"
+_TRIES = 50
 _ROOTS = ("/sys/fs/cgroup", "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct", "/sys/fs/cgroup/unified")
 for _root in _ROOTS:
     allow(f"{_root}/{GROUP}/cpu.idle")
@@ -69,8 +72,7 @@ class CgroupPart:
                 Path(self.path).mkdir(exist_ok=True)
                 FilePart(f"{self.path}/cpu.idle").write("1")
             else:
-                _empty(Path(self.path))
-                Path(self.path).rmdir()
+                _remove(Path(self.path))
         except FileNotFoundError as error:
             if text == "present":
                 raise NotPossible(f"{self.path} has no cpu.idle", hint="the kernel is older than 5.15") from error
@@ -80,8 +82,21 @@ class CgroupPart:
     def undo_lines(self, original: str, ours: Sequence[str] | None) -> list[str]:
         if original != "absent":
             return []
-        path = shlex.quote(self.path)
-        return [f"[ ! -d {path} ] || rmdir {path} || failed=1"]
+        return [shlex.join(["remove_group", self.path])]
+
+
+def _remove(group: Path) -> None:
+    """Empty the group and remove it: what was killed takes a moment to be gone."""
+    for left in reversed(range(_TRIES)):
+        _empty(group)
+        try:
+            group.rmdir()
+        except OSError as error:
+            if error.errno != errno.EBUSY or not left:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _empty(group: Path) -> None:

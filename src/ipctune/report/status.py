@@ -28,7 +28,8 @@ def _headline(status: Status, style: Style) -> str:
         + " keep --for 24h | commit | revert",
         "committed": style.bold("COMMITTED")
         + ("" if status.not_lasting else ": lasts over reboots until `ipctune revert`"),
-        "left behind": style.yellow("LEFT BEHIND by a run that was killed") + ": `ipctune revert` puts it back",
+        "left behind": style.yellow(f"LEFT BEHIND ({status.why_left})" if status.why_left else "LEFT BEHIND")
+        + ": `ipctune revert` puts it back",
     }[status.state]
 
 
@@ -51,7 +52,7 @@ def _line(s: SettingStatus, style: Style, effect: str) -> str:
 
 def _facts(status: Status, verdict: str) -> list[str]:
     ours = sum(s.state == "in force" for s in status.settings)
-    changed = [f"{s.knob} {s.part}" for s in status.settings if s.state == "changed by someone else"]
+    changed = [_changed(s) for s in status.settings if s.state == "changed by someone else"]
     price = (
         "unknown (sampled once a minute)"
         if status.polling_vcpus is None
@@ -66,6 +67,11 @@ def _facts(status: Status, verdict: str) -> list[str]:
         "verdict": verdict,
     }
     return [f"{name:<21}{text}" for name, text in facts.items() if text]
+
+
+def _changed(s: SettingStatus) -> str:
+    """The part, and whose line says what it reads now, where there is one."""
+    return f"{s.knob} {s.part}" + (f" (as in {s.by})" if s.by else "")
 
 
 def _watchdog(status: Status) -> str:

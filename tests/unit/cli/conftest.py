@@ -62,6 +62,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     knobs = (make_knob(machine, "helps", "1"), make_knob(machine, "idles", "1"))
     install(machine, monkeypatch, *knobs)
     monkeypatch.setenv("IPCTUNE_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # uninstall removes what ./run keeps there
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr("ipctune.host.read_host", _read_host)
     monkeypatch.setattr("ipctune.bench.core.mechanisms", lambda: (PIPE,))

@@ -11,11 +11,13 @@ _SOURCE = Path(__file__).resolve().parents[3] / "src"
 _COMMANDS = ["inspect", "bench", "status", "log", "why", "tune", "keep", "verify", "commit", "revert", "uninstall"]
 
 
-def start(*words: str, stdout: int = subprocess.PIPE, unbuffered: bool = False) -> subprocess.Popen[str]:
+def start(
+    *words: str, stdout: int = subprocess.PIPE, unbuffered: bool = False, module: str = "ipctune"
+) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(_SOURCE), "IPCTUNE_STATE": "/nonexistent", "COLUMNS": "80"}
     environment["PYTHONUNBUFFERED"] = "1" if unbuffered else ""
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "ipctune", *words],
+        [sys.executable, "-P", "-m", module, *words],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=stdout,
@@ -25,11 +27,12 @@ def start(*words: str, stdout: int = subprocess.PIPE, unbuffered: bool = False) 
 
 
 @pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("module", ["ipctune", "ipctune.cli.plain"])
 @pytest.mark.parametrize("words", [("status", "--json"), ("--help",)], ids=" ".join)
-def test_a_reader_that_goes_away_is_no_error(words: tuple[str, ...], unbuffered: bool) -> None:
+def test_a_reader_that_goes_away_is_no_error(words: tuple[str, ...], module: str, unbuffered: bool) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    process = start(*words, stdout=writer, unbuffered=unbuffered)
+    process = start(*words, stdout=writer, unbuffered=unbuffered, module=module)
     os.close(writer)
     _, said = process.communicate(timeout=30)
     assert (process.returncode, said) == (0, "")

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 from tests.unit.cli.conftest import Cli
 from tests.unit.host.watched import made_rates
 
-from ipctune.errors import Exit
+from ipctune.errors import Exit, NotPossible
 from ipctune.host.model_watch import Rates
 from ipctune.host.state import state_path
 from ipctune.journal.status import Status
@@ -211,3 +212,50 @@ def test_no_color_and_dumb_terminals_are_respected(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("NO_COLOR", no_color)
         assert Style.auto(Terminal()).on is on
         assert not Style.auto(io.StringIO()).on
+
+
+def test_what_was_measured_is_shown_on_a_full_disk(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise NotPossible("no space left on device")
+
+    monkeypatch.setattr("ipctune.cli.tuning.save", full)
+    answer = cli("tune", "--json")
+    assert answer.code == Exit.DONE
+    assert values(answer.out)["kept"] == {"helps": {"helps": "1"}}
+    assert "not saved: no space left on device" in answer.err
+
+
+COMMIT = "/etc/sysctl.d/90-ipctune.conf"
+
+
+@pytest.mark.parametrize("usual", [True, False])
+def test_revert_names_files_of_a_commit_that_no_record_knows(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, usual: bool
+) -> None:
+    monkeypatch.setattr("ipctune.cli.plain_revert.files_there", lambda: [COMMIT])
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    if usual:
+        monkeypatch.delenv("IPCTUNE_STATE")
+        monkeypatch.setattr("ipctune.host.state.state_path", lambda: tmp_path / "usual")
+    answer = cli("revert")
+    assert answer.code == (Exit.NOT_POSSIBLE if usual else Exit.DONE)
+    assert COMMIT in answer.err
+    assert "nothing was set" not in answer.out
+    assert ("ipctune uninstall removes them" in answer.err) is usual
+
+
+def test_uninstall_removes_what_run_keeps_in_the_cache_and_nothing_else(cli: Cli, tmp_path: Path) -> None:
+    made, other = tmp_path / "cache/ipctune/env-1", tmp_path / "cache/ipctune/env-2"
+    for folder in (made, other):
+        folder.mkdir(parents=True)
+    (made / "ipctune-stamp").touch()
+    answer = cli("uninstall", "--yes")
+    assert answer.code == Exit.DONE
+    assert f"removed {made}" in answer.out
+    assert (made.exists(), other.exists()) == (False, True)
+
+
+def test_uninstall_leaves_another_state_folders_commit(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ipctune.journal.lasting.files_there", lambda *_: [COMMIT])
+    answer = cli("uninstall", "--yes")
+    assert f"left there: {COMMIT}" in answer.out

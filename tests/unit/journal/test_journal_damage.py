@@ -13,6 +13,7 @@ from tests.unit.journal.make import journal_in, make_entry, state_in
 from ipctune.errors import NotPossible
 from ipctune.journal import launch
 from ipctune.journal.entry import checksum, parse, serialise
+from ipctune.journal.status import read_status
 from ipctune.journal.store import ACTIVE, UNDO, Active, Hold, Journal
 from ipctune.journal.watchdog import STATUS
 
@@ -183,3 +184,21 @@ def test_a_torn_last_line_of_the_log_does_not_spoil_the_next(tmp_path: Path) -> 
         file.write(b'{"time": 1')
     journal.note("two")
     assert [line["event"] for line in journal.log()] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"holds": [], "kept": {"of a newer version": {"a": "1"}}},
+        {"holds": [], "kept": {"kernel.msgmax": "65536"}},
+        {"holds": [], "kept": []},
+        {"holds": [], "deadline": "tomorrow"},
+    ],
+)
+def test_orders_that_keep_what_we_do_not_have_are_refused_and_shown(tmp_path: Path, fields: dict[str, object]) -> None:
+    journal = journal_in(tmp_path)
+    journal.state.write(ACTIVE, json.dumps({**fields, "crc32": checksum(fields)}).encode())
+    with pytest.raises(NotPossible) as error:
+        journal.active()
+    assert error.value.hint == "ipctune revert"
+    assert error.value.what in read_status(journal).problems

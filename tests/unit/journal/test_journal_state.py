@@ -1,6 +1,7 @@
 """The state folder is ours alone: symlinks, foreign owners and folders that others can swap are refused."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from tests.unit.journal.make import journal_in, state_in
 
 from ipctune.errors import NotPossible
 from ipctune.host.state import open_state
-from ipctune.journal.lock import holder, locked
+from ipctune.journal.lock import MEASURING, holder, locked, measuring
+from ipctune.journal.session import exclusive
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changing owners takes root")
 
@@ -131,3 +133,76 @@ def test_the_second_who_takes_the_lock_hears_the_pid_of_the_first(tmp_path: Path
     assert error.value.exit_code == 3
     with locked(state):
         pass
+
+
+def test_whoever_measures_holds_up_nobody_who_sets(tmp_path: Path) -> None:
+    """A deadline, `revert` and `keep` need not wait for a `bench`."""
+    state = state_in(tmp_path)
+    with measuring(state), locked(state):
+        assert holder(state, MEASURING) == os.getpid()
+
+
+def test_two_measurements_are_refused_and_the_hint_names_what_there_is(tmp_path: Path) -> None:
+    journal = journal_in(tmp_path)
+    with measuring(journal.state):
+        with pytest.raises(NotPossible, match=f"pid {os.getpid()}") as bench, measuring(journal.state):
+            pass
+        with pytest.raises(NotPossible, match=f"pid {os.getpid()}") as tune, exclusive(journal):
+            pass
+    assert f"kill {os.getpid()}" in bench.value.hint
+    assert "--wait" not in bench.value.hint
+    assert "--wait" in tune.value.hint
+
+
+def as_nobody(folder: Path, umask: int) -> str:
+    """What opening the state folder says to a user who is not root."""
+    hear, tell = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.umask(umask)
+        if os.geteuid() == 0:
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+        try:
+            open_state(folder)
+        except NotPossible as error:
+            os.write(tell, error.what.encode())
+        os._exit(0)
+    os.close(tell)
+    os.waitpid(pid, 0)
+    with os.fdopen(hear) as said:
+        return said.read()
+
+
+def test_a_users_umask_of_002_is_no_obstacle() -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own is for root alone
+        home = Path(name)
+        os.chmod(home, 0o775)  # noqa: PTH101
+        if os.geteuid() == 0:
+            os.chown(home, 65534, 65534)
+        assert as_nobody(home / ".local/state/ipctune", 0o002) == ""
+        assert (home / ".local/state").stat().st_mode & 0o777 == 0o755
+        (home / ".local").chmod(0o777)
+        assert "others can replace it" in as_nobody(home / ".local/state/ipctune", 0o002)
+
+
+@needs_root
+def test_roots_folder_lies_below_no_group_writable_one(tmp_path: Path) -> None:
+    tmp_path.chmod(0o775)
+    with pytest.raises(NotPossible, match="others can replace it"):
+        open_state(tmp_path / "state")
+    tmp_path.chmod(0o700)
+
+
+def test_without_a_home_folder_looking_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("IPCTUNE_STATE", "XDG_STATE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert open_state(create=False) is None
+    with pytest.raises(NotPossible, match="no home folder") as error:
+        open_state()
+    assert "IPCTUNE_STATE" in error.value.hint

@@ -62,7 +62,7 @@ def test_status_shows_was_set_now_price_undo_watchdog_and_verdict() -> None:
     [
         ("trying", "a run is under way (pid 77)"),
         ("committed", "COMMITTED: lasts over reboots until `ipctune revert`"),
-        ("left behind", "LEFT BEHIND by a run that was killed: `ipctune revert` puts it back"),
+        ("left behind", "LEFT BEHIND: `ipctune revert` puts it back"),
     ],
 )
 def test_status_of_each_state(state: str, words: str) -> None:
@@ -76,6 +76,13 @@ def test_status_names_what_others_changed_and_what_is_wrong() -> None:
     assert "0 of 1 as we set it" in text
     assert "2 settings were left behind: ipctune revert" in text
     assert "problem: the journal entry x" in text
+
+
+def test_status_says_whose_line_it_is_and_why_something_was_left() -> None:
+    changed = replace(SETTING, now="100000", state="changed by someone else", by="/etc/sysctl.d/9.conf, line 3")
+    text = status.render(seen("left behind", changed, why_left="its time is up"))
+    assert "LEFT BEHIND (its time is up): `ipctune revert`" in text
+    assert "haltpoll guest_halt_poll_ns (as in /etc/sysctl.d/9.conf, line 3)" in text
 
 
 def test_status_says_what_is_unknown() -> None:

@@ -234,7 +234,7 @@ def install(machine: Machine, monkeypatch: pytest.MonkeyPatch, *knobs: Knob) -> 
     monkeypatch.setattr("ipctune.tune.watching.hop_cost", lambda *_, **__: HopCost(22_000.0, 3000.0))
     for name in ("start", "end", "set_timer", "clear_timer"):
         monkeypatch.setattr(f"ipctune.journal.launch.{name}", lambda *_, name=name: machine.started.append(name))
-    monkeypatch.setattr("ipctune.journal.session.remove_files", list)
+    monkeypatch.setattr("ipctune.journal.putback.remove_files", list)
     _replace_knobs(monkeypatch, knobs)
 
 
