@@ -10,6 +10,7 @@ import click
 
 from ipctune.bench.core import mechanisms
 from ipctune.bench.spec import Spec
+from ipctune.cli.command_line import command_line
 from ipctune.cli.progress import Progress
 from ipctune.cli.signals import ended_by_signals
 from ipctune.errors import Exit, WrongUse
@@ -139,7 +140,9 @@ def _settings(options: dict[str, Any]) -> Settings:
     unknown = [name for name in named if name not in KNOBS]
     if unknown:
         raise WrongUse(f"there is no knob {unknown[0]}", hint=f"one of {', '.join(KNOBS)}")
-    least = 2 * LEAST_PAIRS * pair_seconds(2, options["block"], options["rest"])
+    command = command_line(options)
+    loads, block = (2, options["block"]) if command is None else (1, 0.0)
+    least = 2 * LEAST_PAIRS * pair_seconds(loads, block, options["rest"])
     if not least <= options["seconds"] <= 86400:
         raise WrongUse(f"--time takes {math.ceil(least)}s to 24h: a verdict needs {LEAST_PAIRS} pairs in half of it")
     known = [m.name for m in mechanisms()]
@@ -159,5 +162,6 @@ def _settings(options: dict[str, Any]) -> Settings:
         seed=seed,
         only=tuple(options["only"]),
         without=tuple(options["without"]),
+        command=command,
         **{name: options[name] for name in same},
     )

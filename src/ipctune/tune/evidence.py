@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import log
-from pathlib import Path
 
 from ipctune.bench.block import Block
 from ipctune.bench.core import Refused, run
@@ -16,6 +15,7 @@ from ipctune.bench.curve import Curve, knee, predict, suggest_poll_ns
 from ipctune.bench.curve import measure as measure_curve
 from ipctune.bench.spec import Spec
 from ipctune.host.model import Host
+from ipctune.host.polltime import halts
 from ipctune.judge.confirm import confirm
 from ipctune.knobs.model import Cause
 from ipctune.tune.model import Advice, Bottleneck, Settings
@@ -28,6 +28,7 @@ __all__ = [
     "gather",
     "halts",
     "name_bottleneck",
+    "wake_curve",
 ]
 
 LEAST_SHARE = 0.10
@@ -48,7 +49,7 @@ _TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that was measured before anything is tried."""
+    """Everything that was measured before anything is tried; `notes` are about a workload of the user's."""
 
     bottlenecks: tuple[Bottleneck, ...]
     bottleneck: str
@@ -56,6 +57,7 @@ class Evidence:
     hints: dict[str, str]
     p50_ns: float | None
     advice: tuple[Advice, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def gather(host: Host, settings: Settings, seconds: float, tick: Callable[[str],
     """Measure the curve and every difference that this workload can show, in about `seconds`."""
     rng = random.Random(settings.seed)
     end = time.monotonic() + seconds
-    curve = _curve(host, rng, min(_BLOCK, seconds / 40), tick)
+    curve = wake_curve(host, rng, min(_BLOCK, seconds / 40), tick)
     shown = differences(host, settings.spec)
     each = max(0.0, end - time.monotonic()) / max(1, len(shown))
     pairs = max(_LEAST_PAIRS, min(10, int(each / (2 * (_BLOCK + _REST + _OVERHEAD)))))
@@ -91,7 +93,7 @@ def name_bottleneck(causes: Sequence[Bottleneck]) -> str:
     return max(sure, key=lambda b: b.share or 0.0).cause if sure else "none"
 
 
-def _curve(host: Host, rng: random.Random, block: float, tick: Callable[[str], None]) -> Curve | None:
+def wake_curve(host: Host, rng: random.Random, block: float, tick: Callable[[str], None]) -> Curve | None:
     if len(host.cpus.allowed) < 2:
         return None
     cpus = (host.cpus.allowed[0], host.cpus.allowed[1])
@@ -240,22 +242,6 @@ def _words(with_ns: float, without_ns: float, difference: str) -> str:
 
 def _middle(values: Sequence[float]) -> float:
     return sorted(values)[len(values) // 2]
-
-
-def halts() -> int | None:
-    """How often the vCPUs have entered an idle state other than POLL; None without a cpuidle driver.
-
-    Source: Documentation/admin-guide/pm/cpuidle.rst.
-    """
-    total, seen = 0, False
-    for state in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cpuidle/state[0-9]*"):
-        try:
-            if (state / "name").read_text().strip() != "POLL":
-                total += int((state / "usage").read_text())
-                seen = True
-        except (OSError, ValueError):
-            continue
-    return total if seen else None
 
 
 def _halts_per_message(before: int | None, after: int | None, block: Block) -> float | None:

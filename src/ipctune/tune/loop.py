@@ -17,7 +17,9 @@ from ipctune.journal.restore import Restored
 from ipctune.journal.session import Session, guarded
 from ipctune.journal.store import Journal
 from ipctune.knobs.model import Kind
+from ipctune.tune.budget import Clock, shortage
 from ipctune.tune.evidence import Evidence, gather
+from ipctune.tune.exposure import watch
 from ipctune.tune.model import (
     Advice,
     Bottleneck,
@@ -32,7 +34,9 @@ from ipctune.tune.model import (
 from ipctune.tune.plan import Candidate, Plan, make_plan, writes
 from ipctune.tune.proof import prove
 from ipctune.tune.refusals import find_limits, probe, remove_refusals
-from ipctune.tune.trials import Clock, run_trials
+from ipctune.tune.source import opened
+from ipctune.tune.trials import run_trials
+from ipctune.workload.model import Workload
 
 __all__ = ["Declined", "Listener", "placed", "tune"]
 
@@ -72,6 +76,7 @@ class Listener(Protocol):
 class _Findings:
     """What has been found so far: kept also when the run is interrupted."""
 
+    settings: Settings
     run: str
     evidence: Evidence | None = None
     refusals: list[Refusal] = field(default_factory=list)
@@ -101,26 +106,37 @@ def tune(
     """
     started = time.time()
     settings = replace(settings, spec=placed(host, settings.spec))
-    findings = _Findings(time.strftime("tune-%Y%m%dT%H%M%SZ", time.gmtime(started)))
+    findings = _Findings(settings, time.strftime("tune-%Y%m%dT%H%M%SZ", time.gmtime(started)))
     findings.recovered = tuple(f"{part.where}: {part.result}" for part in recovered if part.where)
     try:
-        _run(host, settings, journal, listener, findings)
+        with opened(settings) as workload:
+            _run(host, settings, journal, listener, findings, workload)
     except _No:
-        raise Declined(_result(host, settings, findings, started)) from None
+        raise Declined(_result(host, findings, started)) from None
     except KeyboardInterrupt:
         findings.interrupted = True
         findings.kept, findings.until = {}, None
-    return _result(host, settings, findings, started)
+    return _result(host, findings, started)
 
 
-def _run(host: Host, settings: Settings, journal: Journal, listener: Listener, findings: _Findings) -> None:
+def _run(
+    host: Host,
+    settings: Settings,
+    journal: Journal,
+    listener: Listener,
+    findings: _Findings,
+    workload: Workload | None,
+) -> None:
     clock = Clock(settings.seconds)
-    refusal = probe(settings.spec, settings.seed)
+    refusal = probe(settings.spec, settings.seed) if workload is None else None
     if refusal is None:
         listener.stage("why", clock.share(0.25))
-        findings.evidence = gather(host, settings, clock.share(0.25), listener.tick)
+        settings, findings.evidence = _look(host, settings, workload, clock.share(0.25), listener)
+        findings.settings = settings
         listener.found(findings.evidence)
-        plan = make_plan(host, settings, findings.evidence)
+        plan = make_plan(host, settings, findings.evidence, workload)
+        if workload is not None:
+            plan = replace(plan, notes=tuple(filter(None, [shortage(plan.candidates, settings, len(workload.loads))])))
         findings.advice += findings.evidence.advice
     else:
         findings.refusals.append(refusal)
@@ -133,13 +149,22 @@ def _run(host: Host, settings: Settings, journal: Journal, listener: Listener, f
         raise _No
     clock.resume()
     if not _writes(plan):
-        _speed(settings, plan, None, listener, findings, clock)
+        _speed(settings, plan, None, listener, findings, clock, workload)
         return
     with guarded(journal) as session:
         if refusal is not None:
             _limits(plan, settings, refusal, session, listener, findings)
         else:
-            _speed(settings, plan, session, listener, findings, clock)
+            _speed(settings, plan, session, listener, findings, clock, workload)
+
+
+def _look(
+    host: Host, settings: Settings, workload: Workload | None, seconds: float, listener: Listener
+) -> tuple[Settings, Evidence]:
+    """The evidence; and the settings, which learn from it how long a run of the workload takes."""
+    if workload is None:
+        return settings, gather(host, settings, seconds, listener.tick)
+    return watch(host, settings, workload, seconds, listener.tick)
 
 
 def _holders(host: Host) -> list[Advice]:
@@ -181,16 +206,22 @@ def _limits(
 
 
 def _speed(
-    settings: Settings, plan: Plan, session: Session | None, listener: Listener, findings: _Findings, clock: Clock
+    settings: Settings,
+    plan: Plan,
+    session: Session | None,
+    listener: Listener,
+    findings: _Findings,
+    clock: Clock,
+    workload: Workload | None,
 ) -> None:
     journal = session.journal if session else None
     rng = random.Random(settings.seed + 1)
     listener.stage("trials", clock.share(0.5))
-    winners = run_trials(plan, settings, journal, listener, findings.trials, findings.not_tried, clock, rng)
+    winners = run_trials(plan, settings, journal, listener, findings.trials, findings.not_tried, clock, rng, workload)
     if not winners or session is None:
         return
     listener.stage("proof", clock.share(0.25))
-    findings.proof = prove(winners, settings, session, clock, rng, listener.tick)
+    findings.proof = prove(winners, settings, session, clock, rng, listener.tick, workload)
     if findings.proof.held:
         _hold(session, settings, findings)
     else:
@@ -205,7 +236,7 @@ def _hold(session: Session, settings: Settings, findings: _Findings) -> None:
     findings.kept, findings.until = dict(session.kept), session.until
 
 
-def _result(host: Host, settings: Settings, findings: _Findings, started: float) -> TuneResult:
+def _result(host: Host, findings: _Findings, started: float) -> TuneResult:
     evidence = findings.evidence
     causes: Sequence[Bottleneck] = evidence.bottlenecks if evidence else ()
     return TuneResult(
@@ -217,7 +248,7 @@ def _result(host: Host, settings: Settings, findings: _Findings, started: float)
         kernel=host.kernel.release,
         cpus=len(host.cpus.online),
         memory_bytes=host.memory.total,
-        settings=settings,
+        settings=findings.settings,
         baseline_p50_ns=evidence.p50_ns if evidence else None,
         awake_p50_ns=evidence.curve.awake_ns if evidence and evidence.curve else None,
         bottlenecks=tuple(causes),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ipctune.bench.spec import Spec
+from ipctune.workload.model import CommandLine, Metric
 
 __all__ = [
     "Advice",
@@ -48,7 +49,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the user asked for. `seconds` is the whole run; `rate` messages a second for the open loop."""
+    """What the user asked for. `seconds` is the whole run; `rate` messages a second for the open loop.
+
+    A `command` takes the place of the pair that `spec` and `rate` describe; `block` is then what its first run took.
+    """
 
     goal: Goal = Goal.BALANCED
     seconds: float = 180.0
@@ -64,6 +68,7 @@ class Settings:
     rest: float = 0.2
     pairs: int = 40
     idle: float = 5.0
+    command: CommandLine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,11 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class ArmFigures:
-    """One arm at one load, over all of its blocks. `p99_ns` is None ("unknown") below 10,000 samples."""
+    """One arm at one load, over all of its blocks. `p99_ns` is None ("unknown") below 10,000 samples.
+
+    `figure` is the middle of what the goal looks at first: median latency in ns, or a command's metric in its own
+    unit. Where nobody counts messages, there are 0 a second, and CPU and price are those of one run of the workload.
+    """
 
     p50_ns: float | None
     p99_ns: float | None
@@ -95,13 +104,16 @@ class ArmFigures:
     price_vcpus: float
     polled_vcpus: float
     samples: int
+    figure: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """A trial at one load: `rate` 0 is as fast as it goes; `placement` is across, same or free.
+    """A trial at one load: `rate` 0 is as fast as it goes; `placement` is across, same, free, or own (a workload's).
 
-    `p50_bound` is the upper end of p50's plain 95 % interval, which guards against harm; None is no bound.
+    `p50_bound` is how much worse p50 may be by its plain 95 % interval, which guards against harm; None is no bound.
+    With a `metric`, that takes the place of p50 wherever p50 is named here: `p50`, `product`, `p50_bound`. `name` is
+    what a workload calls its load, empty for the built-in pair.
     """
 
     rate: float
@@ -115,6 +127,13 @@ class LoadResult:
     p50_bound: float | None
     p99_worse: bool | None
     extra_vcpus: float
+    name: str = ""
+    metric: Metric | None = None
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Of p50, or of the metric in its place."""
+        return self.metric is not None and self.metric.higher_is_better
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,83 @@
+"""How the time of a run is shared out, and what it is not enough for."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ipctune.knobs.model import Kind
+from ipctune.tune.measure import pair_seconds
+from ipctune.tune.model import Settings
+from ipctune.tune.plan import Candidate
+from ipctune.tune.trial import REFERENCE_PAIRS
+
+__all__ = ["LEAST_PAIRS", "Clock", "pairs_for", "seconds_for", "shortage"]
+
+LEAST_PAIRS = 12
+"""Pairs below which a sign-flip verdict at the level of several knobs can't be reached."""
+
+
+@dataclass
+class Clock:
+    """The run's budget in seconds. Time that the user spends on the plan does not count."""
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        self._start = time.monotonic()
+        self._spent = 0.0
+
+    def share(self, part: float) -> float:
+        return self.seconds * part
+
+    def left(self) -> float:
+        """What is left of the whole run."""
+        return self.seconds - (time.monotonic() - self._start)
+
+    def resume(self) -> None:
+        """Start counting again after the question: the evidence has had its quarter."""
+        self._start = time.monotonic() - self.seconds * 0.25
+
+
+def _short(candidate: Candidate) -> bool:
+    """Whether a short look is all that it gets."""
+    return candidate.reference or candidate.knob.kind is Kind.OPTION
+
+
+def _least(candidate: Candidate) -> int:
+    return REFERENCE_PAIRS if _short(candidate) else LEAST_PAIRS
+
+
+def seconds_for(candidate: Candidate, settings: Settings, loads: int, pairs: int = 0) -> float:
+    """What that many pairs of it take, over so many loads; the least that it needs where `pairs` is 0."""
+    rest = max(settings.rest, candidate.knob.settle)
+    return (pairs or _least(candidate)) * pair_seconds(loads, settings.block, rest)
+
+
+def pairs_for(candidate: Candidate, waiting: Sequence[Candidate], settings: Settings, loads: int, left: float) -> int:
+    """How many pairs this candidate may take: a fair share of what is left, and 0 where its least does not fit."""
+    least = _least(candidate)
+    each = seconds_for(candidate, settings, loads, 1)
+    if _short(candidate):
+        return least if left >= least * each else 0
+    later = sum(seconds_for(c, settings, loads) for c in waiting)
+    fair = int(max(left - later, left / (1 + sum(_least(c) == LEAST_PAIRS for c in waiting))) / each)
+    return 0 if left < least * each else min(settings.pairs, max(least, fair))
+
+
+def shortage(candidates: Sequence[Candidate], settings: Settings, loads: int) -> str:
+    """What the time is not enough for, in words, before anything is tried; empty where it is enough.
+
+    Trials have half of the run. Those that come first in the plan are tried as far as they fit.
+    """
+    needs = [seconds_for(c, settings, loads) for c in candidates]
+    if sum(needs) <= settings.seconds / 2:
+        return ""
+    fitting, spent = 0, 0.0
+    for seconds in needs:
+        spent += seconds
+        if spent > settings.seconds / 2:
+            break
+        fitting += 1
+    what = "none of them fits" if fitting == 0 else f"the first {fitting} of {len(needs)} fit, if none takes more"
+    minutes = -int(-2 * sum(needs) // 60)
+    return f"{LEAST_PAIRS} pairs of every setting need --time {minutes}m; in the time given {what}"
