@@ -107,8 +107,9 @@ def run_tune(options: dict[str, Any], *, make_last: bool, yes: bool, dry_run: bo
 
 
 def _note(journal: Journal, result: TuneResult) -> None:
-    goal = result.settings.goal.value
-    journal.note("tuned", run=result.run, kept=result.kept, goal=goal, interrupted=result.interrupted)
+    goal, line = result.settings.goal.value, result.settings.command
+    command = line.command if line else ""
+    journal.note("tuned", run=result.run, kept=result.kept, goal=goal, interrupted=result.interrupted, command=command)
 
 
 def _planned(result: TuneResult, *, as_json: bool) -> None:

@@ -173,7 +173,8 @@ def _cause(result: TuneResult) -> str:
     cause = next((b for b in result.bottlenecks if b.cause == result.bottleneck), None)
     if cause is None:
         return "No bottleneck was named" if result.bottleneck == "none" else f"The bottleneck is {result.bottleneck}"
-    return f"{cause.title[:1].upper()}{cause.title[1:]} explains {percentage(cause.share or 0)} of the time"
+    explains = "explains" if cause.low is not None or cause.high is None else "may explain up to"
+    return f"{cause.title[:1].upper()}{cause.title[1:]} {explains} {percentage(cause.share or 0)} of the time"
 
 
 def _best(trials: Sequence[Trial]) -> Trial | None:

@@ -18,6 +18,7 @@ from ipctune.tune.evidence import Evidence, wake_curve
 from ipctune.tune.measure import measured
 from ipctune.tune.model import Bottleneck, Settings
 from ipctune.tune.point import Point, load_of, points_of
+from ipctune.workload.command import Command
 from ipctune.workload.model import Sample, Workload
 
 __all__ = ["LEAST_BOUND", "watch"]
@@ -49,17 +50,19 @@ def watch(
     rng = random.Random(settings.seed)
     end = time.monotonic() + seconds
     points = points_of(settings, workload)
-    runs = {point: [_run(point, settings, rng, tick)] for point in points}
+    runs = [[_run(point, settings, rng, tick)] for point in points]
     curve = wake_curve(host, rng, min(_BLOCK, seconds / 40), tick)
-    took = sum(found[0].took for found in runs.values())
-    while (n := len(runs[points[0]])) < _MOST_RUNS and (n < _LEAST_RUNS or time.monotonic() + took < end):
-        for point in points:
-            runs[point].append(_run(point, settings, rng, tick))
+    took = sum(found[0].took for found in runs)
+    while (n := len(runs[0])) < _MOST_RUNS and (n < _LEAST_RUNS or time.monotonic() + took < end):
+        for point, found in zip(points, runs, strict=True):
+            found.append(_run(point, settings, rng, tick))
     if settings.command is not None:
-        settings = replace(settings, block=statistics.median(run.took for run in runs[points[0]]))
-    exposed = max((_exposed(found, curve) for found in runs.values()), key=lambda b: b.high or 0.0)
+        settings = replace(settings, block=statistics.median(run.took for run in runs[0]))
+    exposed = max((_exposed(found, curve) for found in runs), key=lambda b: b.high or 0.0)
     named = exposed.cause if exposed.high is None or exposed.high >= LEAST_BOUND else "none"
-    notes = tuple(_note(point, found) for point, found in runs.items())
+    notes = tuple(_note(point, found) for point, found in zip(points, runs, strict=True))
+    if isinstance(workload, Command):
+        notes += workload.notes
     p50 = curve.points[0].p50_ns if curve else None
     return settings, Evidence((exposed,), named, curve, _hints(curve), p50, (), notes)
 

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +18,7 @@ from typing import Any, Self
 import ipctune
 from ipctune.bench.block import FOREIGN_BOUND, FOREIGN_SLACK_NS, STEAL_BOUND, STEAL_SLACK_NS
 from ipctune.errors import NotPossible, WorkloadFailed
+from ipctune.workload import tree
 from ipctune.workload.metric import NoMetric, reader
 from ipctune.workload.model import CommandLine, Load, Metric, Sample
 from ipctune.workload.supervise import Answer, Order
@@ -36,6 +38,8 @@ class _Shared:
     """What all runs have in common, whatever their options."""
 
     limit: float
+    around: float
+    mark: str
     supervisor: subprocess.Popen[bytes] | None = None
     last: float = 0.0
     times: int = 0
@@ -52,7 +56,8 @@ class Command:
         self._line = line
         self._read = reader(line.metric)
         self._options = dict(options or {})
-        self._shared = _Shared(line.timeout or first, known=line.timeout is not None)
+        limit, mark = line.timeout or first, f"IPCTUNE_RUN={os.getpid()}-{time.monotonic_ns()}"
+        self._shared = _Shared(limit, limit, mark, known=line.timeout is not None)
         self.notes: tuple[str, ...] = ()
 
     @property
@@ -71,12 +76,14 @@ class Command:
         return other
 
     def __enter__(self) -> Self:
+        name, _, value = self._shared.mark.partition("=")
         lib = str(Path(ipctune.__file__).resolve().parents[1])
         self._shared.supervisor = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _START.format(lib=lib)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
+            env=os.environ | {name: value},
         )
         try:
             said = self._ask({"private": self._line.private})
@@ -103,6 +110,8 @@ class Command:
         except subprocess.TimeoutExpired:
             supervisor.kill()
             supervisor.wait()
+        if supervisor.returncode:
+            tree.end_marked(self._shared.mark)
         supervisor.stdout.close()
 
     def sample(self, load: Load, seconds: float, seed: int) -> Sample:
@@ -130,7 +139,9 @@ class Command:
     def _run(self) -> Answer:
         line = self._line
         cpus = (max(os.sched_getaffinity(0)),) if self._options.get("cpus") == "same" else ()
-        order = Order(line.command, line.prepare, line.cleanup, self._shared.limit, line.folder, cpus)
+        order = Order(
+            line.command, line.prepare, line.cleanup, self._shared.limit, self._shared.around, line.folder, cpus
+        )
         order = replace(order, batch=self._options.get("policy") == "batch")
         try:
             said = self._ask(asdict(order))
@@ -159,8 +170,9 @@ class Command:
         if answer.left:
             raise WorkloadFailed(f"{what} left processes that can't be ended: {', '.join(map(str, answer.left))}")
         if answer.late:
+            limit = self._shared.limit if answer.stage == "command" else self._shared.around
             raise WorkloadFailed(
-                f"{what} did not end within {self._shared.limit:.3g} s, and was ended",
+                f"{what} did not end within {limit:.3g} s, and was ended",
                 hint="--timeout gives it longer" + _said(answer, "; "),
             )
         if answer.status:

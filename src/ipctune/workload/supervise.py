@@ -4,6 +4,7 @@ It is the reaper of everything that the command starts. When its standard input 
 or has died in whatever way, it ends all of that, runs the clean-up and goes. Requests and answers are lines of JSON.
 """
 
+import fcntl
 import json
 import os
 import select
@@ -25,18 +26,23 @@ __all__ = ["Answer", "Order", "main"]
 _TICK_NS = 10_000_000
 _MOST_OUTPUT = 1 << 20
 _QUIET = 0.01  # seconds between two looks at the output: reading each line at once would wake a vCPU for it
+_REST = 0.2  # seconds after --prepare: vCPUs that were kept awake go on answering fast for a while
 _LAST_CLEANUP = 10.0  # seconds for the clean-up when the tuner is gone
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One run: lines for the shell, seconds that each may take, vCPUs (empty: any) and policy of the command."""
+    """One run: lines for the shell, vCPUs (empty: any) and policy of the command.
+
+    The command may take `timeout` seconds, each of the others `around`.
+    """
 
     command: str
     prepare: str
     cleanup: str
     timeout: float
+    around: float
     folder: str
     cpus: tuple[int, ...] = ()
     batch: bool = False
@@ -131,10 +137,12 @@ def _run(order: Order, wakeup: int) -> Answer:
 
 
 def _stage(name: str, order: Order, wakeup: int) -> Answer:
-    return _Stage(name, getattr(order, name), order, wakeup).finish(order.timeout)
+    return _Stage(name, getattr(order, name), order, wakeup).finish(order.around)
 
 
 def _measured(order: Order, wakeup: int) -> Answer:
+    if order.prepare:
+        time.sleep(_REST)
     before = _Machine()
     stage = _Stage("command", order.command, order, wakeup, adjusted=True)
     answer = stage.finish(order.timeout)
@@ -178,7 +186,9 @@ class _Stage:
         self._name, self._wakeup, self._attended = name, wakeup, attended
         self._pipe, writing = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._pipe, False)
-        self._output = b""
+        with suppress(OSError):  # as large as any user may have it: the command should not wait for us
+            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _MOST_OUTPUT)
+        self._output = bytearray()
         self._start = time.monotonic()
         self.seconds = 0.0
         parent = os.getpid()
@@ -193,7 +203,7 @@ class _Stage:
         self._drain()
         os.close(self._pipe)
         late = status is None
-        return Answer(self._name, status or 0, late, self._output.decode(errors="replace"))
+        return Answer(self._name, status or 0, late, self._output[-_MOST_OUTPUT:].decode(errors="replace"))
 
     def _wait(self, deadline: float) -> int | None:
         quiet_until = 0.0
@@ -218,7 +228,9 @@ class _Stage:
         """Read what is there; False where nothing more can come."""
         with suppress(BlockingIOError):
             while chunk := os.read(self._pipe, 1 << 16):
-                self._output = (self._output + chunk)[-_MOST_OUTPUT:]
+                self._output += chunk
+                if len(self._output) > 2 * _MOST_OUTPUT:
+                    del self._output[:-_MOST_OUTPUT]
             return False
         return True
 
