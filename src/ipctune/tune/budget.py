@@ -54,14 +54,28 @@ def seconds_for(candidate: Candidate, settings: Settings, loads: int, pairs: int
 
 
 def pairs_for(candidate: Candidate, waiting: Sequence[Candidate], settings: Settings, loads: int, left: float) -> int:
-    """How many pairs this candidate may take: a fair share of what is left, and 0 where its least does not fit."""
+    """How many pairs this candidate may take, and 0 where its least does not fit into the `left` seconds.
+
+    Whoever waits and fits as well gets its least.
+    """
     least = _least(candidate)
     each = seconds_for(candidate, settings, loads, 1)
+    if left < least * each:
+        return 0
     if _short(candidate):
-        return least if left >= least * each else 0
-    later = sum(seconds_for(c, settings, loads) for c in waiting)
-    fair = int(max(left - later, left / (1 + sum(_least(c) == LEAST_PAIRS for c in waiting))) / each)
-    return 0 if left < least * each else min(settings.pairs, max(least, fair))
+        return least
+    later = [seconds_for(c, settings, loads) for c in waiting]
+    spare = left - least * each - sum(seconds for seconds, fits in _fitting(later, left - least * each) if fits)
+    return min(settings.pairs, least + int(spare / each))
+
+
+def _fitting(needs: Sequence[float], left: float) -> list[tuple[float, bool]]:
+    """Which of them fit, one after another; one that does not is passed over."""
+    found = []
+    for seconds in needs:
+        found.append((seconds, seconds <= left))
+        left -= seconds if seconds <= left else 0.0
+    return found
 
 
 def shortage(candidates: Sequence[Candidate], settings: Settings, loads: int) -> str:
@@ -70,14 +84,13 @@ def shortage(candidates: Sequence[Candidate], settings: Settings, loads: int) ->
     Trials have half of the run. Those that come first in the plan are tried as far as they fit.
     """
     needs = [seconds_for(c, settings, loads) for c in candidates]
-    if sum(needs) <= settings.seconds / 2:
+    fits = [fitting for _, fitting in _fitting(needs, settings.seconds / 2)]
+    if all(fits):
         return ""
-    fitting, spent = 0, 0.0
-    for seconds in needs:
-        spent += seconds
-        if spent > settings.seconds / 2:
-            break
-        fitting += 1
-    what = "none of them fits" if fitting == 0 else f"the first {fitting} of {len(needs)} fit, if none takes more"
+    names = [c.knob.title for c, fitting in zip(candidates, fits, strict=True) if fitting]
+    what = f"it fits {len(names)} of {len(needs)}: {', '.join(names)}" if names else "it fits none of them"
     minutes = -int(-2 * sum(needs) // 60)
-    return f"{LEAST_PAIRS} pairs of every setting need --time {minutes}m; in the time given {what}"
+    return (
+        f"The time is short: {LEAST_PAIRS} pairs of each setting ({REFERENCE_PAIRS} where a short look is all it gets) "
+        f"need --time {minutes}m; {what}"
+    )
