@@ -44,7 +44,7 @@ MODES = ("tuner", "watchdog", "both", "foreign", "tune")
 """Who is killed. `foreign`: both, and someone else changes a value before we look. `tune`: the real command."""
 _ROOT = Path(__file__).resolve().parents[1]
 _TUNE = (
-    "-m ipctune tune --goal latency --only haltpoll --only resume-latency --only cpuidle-governor --yes"
+    "-m ipctune tune --anyway --goal latency --only haltpoll --only resume-latency --only cpuidle-governor --yes"
     " --time 20s --pairs 1 --block 0.02 --rest 0 --hold"
 )
 

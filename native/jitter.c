@@ -35,7 +35,7 @@ static struct gaps spin(void)
 void jitter_print(void)
 {
 	cpu_set_t before, here;
-	int cpu = sched_getcpu();
+	int cpu = sched_getcpu(), pinned = 0;
 	struct gaps g;
 
 	CPU_ZERO(&here);
@@ -43,9 +43,10 @@ void jitter_print(void)
 		CPU_SET(cpu, &here);
 	// Pinned, so that no gap is a move to another vCPU. Where that is refused the gaps count all the same.
 	if (!sched_getaffinity(0, sizeof before, &before) && cpu >= 0)
-		sched_setaffinity(0, sizeof here, &here);
+		pinned = !sched_setaffinity(0, sizeof here, &here);
 	g = spin();
-	sched_setaffinity(0, sizeof before, &before);
+	if (pinned)
+		sched_setaffinity(0, sizeof before, &before);
 	json_open("jitter", '{');
 	json_real("seconds", (double)g.spun_ns / 1e9);
 	json_integer("gaps", g.count);

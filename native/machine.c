@@ -95,10 +95,13 @@ static int64_t ran_by_cgroup(int64_t by_ticks)
 // of the time counts the way into and out of it, too, a third of a vCPU in a ping-pong. So both come second.
 static void times(struct machine *m)
 {
+	static int tells = -1; // CPUID leaves the guest, 256 times: asked once, before anything is measured
 	int64_t user, nice, system, irq, softirq, steal, ticks, tick_ns = 1000000000 / sysconf(_SC_CLK_TCK);
 	FILE *file = fopen("/proc/stat", "re");
 	int n;
 
+	if (tells < 0)
+		tells = processor_tells_steal();
 	m->busy_ns = m->steal_ns = -1;
 	if (!file)
 		return;
@@ -113,7 +116,7 @@ static void times(struct machine *m)
 		m->busy_ns = ran_by_cgroup(ticks);
 	if (m->busy_ns < 0)
 		m->busy_ns = ticks;
-	if (processor_tells_steal())
+	if (tells)
 		m->steal_ns = steal * tick_ns;
 }
 
@@ -121,9 +124,9 @@ struct machine machine_read(void)
 {
 	struct machine m;
 
+	times(&m);
 	leave_idle_states();
 	m.poll_ns = poll_ns();
-	times(&m);
 	m.wall_ns = now_ns();
 	return m;
 }

@@ -7,9 +7,13 @@ static void set_capacity(struct pair *pair, int fd)
 {
 	int value;
 
-	// EPERM above fs.pipe-max-size, and for users whose pipes hold too many pages already
-	if (pair->capacity_wanted && fcntl(fd, F_SETPIPE_SZ, (int)pair->capacity_wanted) < 0)
-		refused("fcntl(F_SETPIPE_SZ)", "fs.pipe-max-size");
+	if (pair->capacity_wanted && fcntl(fd, F_SETPIPE_SZ, (int)pair->capacity_wanted) < 0) {
+		// EPERM also for a user whose pipes hold too many pages already, below the largest capacity.
+		int64_t largest = read_number("/proc/sys/fs/pipe-max-size", INT64_MAX);
+
+		refused("fcntl(F_SETPIPE_SZ)",
+			errno != EPERM || (int64_t)pair->capacity_wanted > largest ? "fs.pipe-max-size" : "fs.pipe-user-pages-soft");
+	}
 	value = fcntl(fd, F_GETPIPE_SZ);
 	pair->capacity = value;
 }

@@ -11,9 +11,10 @@ from ipctune.bench.spec import Spec
 from ipctune.host import read_host
 from ipctune.knobs.model import Cause
 from ipctune.knobs.registry import KNOBS
-from ipctune.tune.evidence import LEAST_SHARE, differences, explain
+from ipctune.tune.causes import differences, explain
+from ipctune.tune.evidence import LEAST_SHARE
 from ipctune.tune.loop import placed
-from ipctune.tune.model import Bottleneck
+from ipctune.tune.model import Bottleneck, Settings
 
 LEASE = KNOBS["cpu-dma-latency"].lease
 
@@ -22,8 +23,8 @@ def look(cause: Cause, spec: Spec) -> Bottleneck:
     """What the evidence says of one cause, for this workload, now."""
     host = read_host()
     spec = placed(host, spec)
-    difference = next(d for d in differences(host, spec) if d.cause == cause)
-    return explain(difference, spec, 6, random.Random(1), lambda _: None)
+    difference = next(d for d in differences(host, Settings(spec=spec)) if d.cause == cause)
+    return explain(difference, 6, random.Random(1), lambda _: None, block=0.1, rest=0.1)
 
 
 def named(found: Bottleneck) -> bool:

@@ -65,7 +65,12 @@ def _run(given: list[str]) -> int:
     from ipctune.cli.looking import run_inspect
 
     return run_inspect(
-        everything=parsed.all, as_json=parsed.json, check=parsed.check, root=parsed.root, record=parsed.record
+        everything=parsed.all,
+        as_json=parsed.json,
+        check=parsed.check,
+        root=parsed.root,
+        record=parsed.record,
+        watch=parsed.watch,
     )
 
 
@@ -96,7 +101,16 @@ def _add_inspect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="show every limit, boot parameter and piece of evidence")
     parser.add_argument("--check", action="store_true", help="exit 1 if there is something to fix")
     parser.add_argument("--root", metavar="DIR", help="read a recorded machine: a folder, or a file made by --record")
+    parser.add_argument("--watch", metavar="S", type=_seconds, help="watch your programs for that long: is it IPC?")
     parser.add_argument("--record", metavar="FILE", help="save what was read as tar.gz, without secrets and addresses")
+
+
+def _seconds(text: str) -> float:
+    """`10` or `10s` → seconds."""
+    digits = text.removesuffix("s")
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 5 or int(digits) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds; 10 or 10s is")
+    return float(digits)
 
 
 def _complain(what: str, hint: str, code: Exit) -> int:

@@ -19,7 +19,12 @@ __all__ = ["command"]
     help="What a change is kept for: latency × price, latency alone, messages/s, or CPU a message.",
 )
 @click.option(
-    "--time", "seconds", type=DURATION, default="3m", show_default=True, help="Length of the run, 45s to 24h."
+    "--time",
+    "seconds",
+    type=DURATION,
+    default="3m",
+    show_default=True,
+    help="Length of the run, 78s (--command: 32s) to 24h.",
 )
 @click.option(
     "--mechanism", default="pipe", show_default=True, help="What the pair talks through; see `ipctune bench`."
@@ -79,6 +84,7 @@ __all__ = ["command"]
 @click.option(
     "--commit", "make_last", is_flag=True, help="Make what is kept last at once (without a terminal: with --yes)."
 )
+@click.option("--anyway", is_flag=True, help="Go on also where something else than IPC holds the machine back.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Measure, show the plan and why the rest is not tried, and stop.")
 @click.option("--wait", is_flag=True, help="Wait for another ipctune to end.")
@@ -90,13 +96,17 @@ __all__ = ["command"]
 def command(make_last: bool, yes: bool, dry_run: bool, wait: bool, as_json: bool, **options: object) -> int:
     """Find the bottleneck, try what fits, prove it, keep it for 10 minutes.
 
+    First it watches your programs for 10 s: where steal, swap, a disk or a full vCPU
+    holds them back more than IPC can, it says so and stops.
+
     \b
     Touches: what the plan lists, which it shows before the first write. Everything
              comes back by itself: on Ctrl-C, when it is killed, after --hold.
     Needs:   root for settings of the machine; without it, advice for programs.
 
     With a terminal it asks before it starts; without one it prints the plan and goes on.
-    With --command it runs that first, a few times: nothing is set before the plan.
+    With --command it runs that before the plan, a few times; nothing is set, and the
+    watch of your programs only informs.
     """
     if make_last and not yes and not sys.stdin.isatty():
         raise WrongUse(

@@ -16,6 +16,7 @@ from ipctune.cli.signals import ended_by_signals
 from ipctune.errors import Exit, WrongUse
 from ipctune.host import read_host
 from ipctune.host.model import Host
+from ipctune.host.model_watch import Watch
 from ipctune.journal.commit import commit, preview
 from ipctune.journal.lasting import plan_files
 from ipctune.journal.launch import systemd
@@ -26,11 +27,13 @@ from ipctune.knobs.registry import KNOBS
 from ipctune.report.commit import render as render_commit
 from ipctune.report.style import Style
 from ipctune.report.tune import render, render_plan, render_trial, render_why
+from ipctune.report.watch import after_watch, render_watch
 from ipctune.tune.evidence import Evidence
 from ipctune.tune.loop import Declined, tune
 from ipctune.tune.measure import pair_seconds
 from ipctune.tune.model import Goal, Settings, Trial, TuneResult
 from ipctune.tune.plan import Plan
+from ipctune.tune.proof import PROOF_PAIRS
 from ipctune.tune.save import save, to_json
 from ipctune.tune.trials import LEAST_PAIRS
 
@@ -40,10 +43,12 @@ __all__ = ["run_tune"]
 class _Screen(Progress):
     """Shows a run as it goes, and asks once."""
 
-    def __init__(self, journal: Journal, *, yes: bool, dry_run: bool, quiet: bool, make_last: bool) -> None:
+    def __init__(
+        self, journal: Journal, asked: Settings, *, yes: bool, dry_run: bool, quiet: bool, make_last: bool
+    ) -> None:
         super().__init__()
         self._journal, self._yes, self._dry_run, self._quiet = journal, yes, dry_run, quiet
-        self._make_last = make_last
+        self._make_last, self._asked = make_last, asked
         self._style = Style.auto(sys.stderr if quiet else sys.stdout)
 
     def say(self, text: str) -> None:
@@ -51,6 +56,10 @@ class _Screen(Progress):
         self.close()
         with suppress(OSError):
             print(text, file=sys.stderr if self._quiet else sys.stdout, flush=True)
+
+    def watched(self, watch: Watch, *, goes_on: bool) -> None:
+        text = render_watch(watch, self._style, title="1  IS IT IPC?")
+        self.say(text + after_watch(watch, goes_on=goes_on, command=self._asked.command is not None))
 
     def found(self, evidence: Evidence) -> None:
         self.say(render_why(evidence, self._style))
@@ -71,11 +80,11 @@ class _Screen(Progress):
         return tuple(f"{path} (--commit)" for path in plan_files(kept, systemd=systemd()).files)
 
     def tried(self, trial: Trial) -> None:
-        self.say(render_trial(trial, self._style))
+        self.say(render_trial(trial, self._asked.goal, self._style))
 
     def stage(self, name: str, seconds: float) -> None:
         if name in ("trials", "limits"):
-            self.say("\n" + self._style.bold("3  TRIED") + self._style.dim("    Ctrl-C: revert, keep the results"))
+            self.say("\n" + self._style.bold("4  TRIED") + self._style.dim("    Ctrl-C: revert, keep the results"))
         super().stage(name, seconds)
 
 
@@ -84,7 +93,7 @@ def run_tune(options: dict[str, Any], *, make_last: bool, yes: bool, dry_run: bo
     settings = _settings(options)
     journal = open_journal()
     assert journal is not None
-    screen = _Screen(journal, yes=yes, dry_run=dry_run, quiet=as_json, make_last=make_last)
+    screen = _Screen(journal, settings, yes=yes, dry_run=dry_run, quiet=as_json, make_last=make_last)
     with screen, ended_by_signals():
         with exclusive(journal, wait=wait, look_only=dry_run) as recovered:
             host = read_host(quick=True)
@@ -108,8 +117,8 @@ def run_tune(options: dict[str, Any], *, make_last: bool, yes: bool, dry_run: bo
 
 def _note(journal: Journal, result: TuneResult) -> None:
     goal, line = result.settings.goal.value, result.settings.command
-    command = line.command if line else ""
-    journal.note("tuned", run=result.run, kept=result.kept, goal=goal, interrupted=result.interrupted, command=command)
+    told = {"kept": result.kept, "goal": goal, "interrupted": result.interrupted, "stopped": result.stopped}
+    journal.note("tuned", run=result.run, command=line.command if line else "", **told)
 
 
 def _planned(result: TuneResult, *, as_json: bool) -> None:
@@ -136,16 +145,30 @@ def _headline(host: Host) -> str:
     )
 
 
+def _check_time(options: dict[str, Any], *, of_a_command: bool) -> None:
+    """Raises WrongUse where the time can't hold a verdict and its proof, as far as is known before a command has run.
+
+    The pair has two loads, and in the proof both again, not pinned; a command has one, of unknown length.
+    """
+    loads, block = (1, 0.0) if of_a_command else (2, options["block"])
+    trial = 2 * (LEAST_PAIRS * pair_seconds(loads, block, options["rest"]) + 2 * Settings().idle)
+    proof = 4 * PROOF_PAIRS * pair_seconds(loads if of_a_command else 2 * loads, block, options["rest"])
+    least = math.floor(max(trial, proof))
+    if not least <= options["seconds"] <= 86400:
+        raise WrongUse(
+            f"--time takes {least}s to 24h",
+            hint=f"a verdict needs {LEAST_PAIRS} pairs and a look at the idle machine in half of it, its proof "
+            f"{PROOF_PAIRS} pairs in a quarter",
+        )
+
+
 def _settings(options: dict[str, Any]) -> Settings:
     named = (*options["only"], *options["without"])
     unknown = [name for name in named if name not in KNOBS]
     if unknown:
         raise WrongUse(f"there is no knob {unknown[0]}", hint=f"one of {', '.join(KNOBS)}")
     command = command_line(options)
-    loads, block = (2, options["block"]) if command is None else (1, 0.0)
-    least = 2 * LEAST_PAIRS * pair_seconds(loads, block, options["rest"])
-    if not least <= options["seconds"] <= 86400:
-        raise WrongUse(f"--time takes {math.ceil(least)}s to 24h: a verdict needs {LEAST_PAIRS} pairs in half of it")
+    _check_time(options, of_a_command=command is not None)
     known = [m.name for m in mechanisms()]
     if options["mechanism"] not in known:
         raise WrongUse(f"there is no mechanism {options['mechanism']}", hint=f"one of {', '.join(known)}")
@@ -164,5 +187,6 @@ def _settings(options: dict[str, Any]) -> Settings:
         only=tuple(options["only"]),
         without=tuple(options["without"]),
         command=command,
+        watch_stops=command is None and not options["anyway"],
         **{name: options[name] for name in same},
     )

@@ -7,12 +7,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from ipctune.host.polltime import idle_vcpus
 from ipctune.host.root import Root
 
 __all__ = ["FACTS", "Facts", "find_core", "read_facts"]
@@ -119,7 +119,9 @@ def _observe(root: Root, quick: bool) -> dict[str, object]:
     _quietly(lambda: observed.update(cpu_dma_latency=_latency_request()))
     if not quick:
         before = root.text("/proc/stat", 1 << 20)
-        time.sleep(_STEAL_SECONDS)
+        polled = idle_vcpus(_STEAL_SECONDS)
+        if polled is not None:
+            observed["polled_vcpus"] = round(polled, 3)
         _quietly(lambda: observed.update(stat=[_first(before), _first(_now("/proc/stat"))]))
         history = _history(root)
         if history is not None:

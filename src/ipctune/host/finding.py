@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ipctune.host.model import Host
+from ipctune.host.model_watch import Watch
 
 __all__ = ["Advice", "Finding", "Inspection", "Severity"]
 
@@ -39,13 +40,17 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What `ipctune inspect` shows. `fine` counts the limits that are known and have no finding."""
+    """What `ipctune inspect` shows. `fine` counts the limits that are known and have no finding.
+
+    `watch` is what the machine's own programs did, where it was asked for.
+    """
 
     host: Host
     findings: tuple[Finding, ...]
     not_to_do: tuple[Advice, ...]
     fine: int
     version: int = 1
+    watch: Watch | None = None
 
     @property
     def to_fix(self) -> tuple[Finding, ...]:

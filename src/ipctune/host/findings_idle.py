@@ -10,6 +10,7 @@ __all__ = ["IdleWords", "boot_value_of", "idle_findings", "idle_words"]
 IdleWords = tuple[str, str]
 _UPSTREAM_POLL = 200_000
 _POLLED_SHARE = 0.01
+_POLLS_NOW = 0.5  # vCPUs; on an idle machine each vCPU that may not halt adds one
 _NO_REQUEST = 2_000_000_000  # PM_QOS_CPU_LATENCY_DEFAULT_VALUE, include/linux/pm_qos.h
 _ALWAYS_POLLS = ("idle=poll", "nohlt", "no-hlt")
 _TRY = "`ipctune tune` measures what that costs here, tries what helps, and takes it back"
@@ -24,6 +25,8 @@ def boot_value_of(host: Host, name: str) -> str | None:
 def idle_words(host: Host) -> IdleWords:
     """How an idle vCPU waits, in a few words, and what that means for a message to it."""
     idle = host.idle
+    if idle.driver and _kept_awake(idle):
+        return f"{idle.driver} driver, but polls now: someone asks for it", "a message finds every vCPU awake"
     if idle.driver and idle.latency_request_us == 0 and idle.poll_state_index is not None:
         return (
             f"{idle.driver} driver, but polls always: a wake-up latency of 0 µs is asked for",
@@ -107,7 +110,8 @@ def _never_polls(host: Host) -> Iterator[Finding]:
     idle = host.idle
     if idle.driver is None or idle.governor != "haltpoll" or idle.haltpoll is None:
         return
-    if idle.haltpoll.guest_halt_poll_ns == 0 and idle.latency_request_us != 0 and not _unread(idle):
+    awake = idle.latency_request_us == 0 or _kept_awake(idle)
+    if idle.haltpoll.guest_halt_poll_ns == 0 and not awake and not _unread(idle):
         boot = boot_value_of(host, "haltpoll.guest_halt_poll_ns") == "0"
         who = "by the boot command line" if boot else "here"
         control = host.hypervisor.kvm.poll_control if host.hypervisor.kvm else None
@@ -127,6 +131,12 @@ def _never_polls(host: Host) -> Iterator[Finding]:
 def _unread(idle: Idle) -> bool:
     """Whether someone asks for short wake-ups and we can't read how short."""
     return bool(idle.holders) and idle.latency_request_us is None
+
+
+def _kept_awake(idle: Idle) -> bool:
+    """Whether vCPUs poll now though nobody may be seen to ask for it: without root the request can't be read."""
+    by_itself = idle.governor == "haltpoll" and idle.haltpoll is not None and idle.haltpoll.guest_halt_poll_ns != 0
+    return idle.latency_request_us is None and not by_itself and (idle.polled_vcpus or 0.0) >= _POLLS_NOW
 
 
 def _available(host: Host) -> Iterator[Finding]:
@@ -162,6 +172,16 @@ def _holders(host: Host) -> Iterator[Finding]:
         told = "what it asks for has no effect now" if asked is not None else "what it asks for could not be read"
     else:
         told = f"the strictest request is {asked} µs"
+    if not host.idle.holders and _kept_awake(host.idle):
+        yield Finding(
+            "kept-awake",
+            "know",
+            "idle vCPU",
+            f"{host.idle.polled_vcpus:.2f} vCPUs poll now instead of halting; who asks for that can't be seen",
+            "a message finds them awake; they burn CPU that top does not show, and nothing more is to be gained",
+            "run `ipctune inspect` as root: it names the holder of /dev/cpu_dma_latency",
+            80,
+        )
     if not host.idle.holders and asked is not None and asked < _NO_REQUEST:
         yield Finding(
             "latency-request",

@@ -34,6 +34,7 @@ def read_idle(root: Root, facts: Facts, release: str, online: tuple[int, ...], p
         holders_complete=processes.complete,
         resume_latency=_resume_latency(root, online),
         latency_request_us=facts.value(int, "observed", "cpu_dma_latency"),
+        polled_vcpus=facts.value(float, "observed", "polled_vcpus"),
     )
 
 

@@ -63,6 +63,7 @@ class Idle:
     `driver` is None where the kernel has no cpuidle driver (plain HLT, or WFI on arm64).
     `latency_request_us` is the strictest request for the whole machine, as /dev/cpu_dma_latency
     reads: 2000000000 where nobody asks, None where it can't be read.
+    `polled_vcpus` is what the vCPUs polled while `inspect` looked, in vCPUs; None where that was not looked at.
     `resume_latency` is what power/pm_qos_resume_latency_us of each vCPU says, as text.
     """
 
@@ -80,6 +81,7 @@ class Idle:
     holders_complete: bool
     resume_latency: dict[int, str]
     latency_request_us: int | None = None
+    polled_vcpus: float | None = None
 
     @property
     def pm_qos_cpus(self) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = ["halts", "idle_vcpus", "poll_us"]
@@ -24,13 +25,14 @@ def poll_us() -> int | None:
     return total if seen else None
 
 
-def halts() -> int | None:
-    """How often the vCPUs have entered an idle state other than POLL; None without a cpuidle driver.
+def halts(cpus: Sequence[int] = (-1,)) -> int | None:
+    """How often these vCPUs have entered an idle state other than POLL; None without a cpuidle driver.
 
-    Source: Documentation/admin-guide/pm/cpuidle.rst.
+    -1 among them stands for every vCPU. Source: Documentation/admin-guide/pm/cpuidle.rst.
     """
     total, seen = 0, False
-    for state in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cpuidle/state[0-9]*"):
+    names = {"cpu[0-9]*" if cpu < 0 else f"cpu{cpu}" for cpu in cpus}
+    for state in (path for name in names for path in Path("/sys/devices/system/cpu").glob(f"{name}/cpuidle/state*")):
         try:
             if (state / "name").read_text().strip() != "POLL":
                 total += int((state / "usage").read_text())

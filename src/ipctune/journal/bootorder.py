@@ -2,14 +2,16 @@
 
 sysctl.d(5): files of all folders in one order by name, the last line of a key wins, and a line with a pattern counts
 only for keys that no line names. /etc/sysctl.conf counts as last: procps reads it so. tmpfiles.d(5): of two lines
-for one path, or for one pattern, the first counts and the other is dropped; paths and patterns have their turn in the
-order in which each was first named (tried with systemd 252). tuned applies its profile after both.
+for one path, or for one pattern, the first counts and the other is dropped if they differ in anything but their type;
+paths and patterns have their turn in the order in which each was first named, f+ (here: F) before all of them (tried
+with systemd 252). tuned applies its profile after both.
 """
 
 import fnmatch
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 
 from ipctune.journal import tuned
@@ -22,6 +24,7 @@ _FOLDERS = ("etc", "run", "usr/local/lib", "usr/lib", "lib")
 _EXCLUDED = "nothing (a key behind a lone minus is left alone)"
 _PATTERN = frozenset("*?[")
 _DROPS_OTHERS = frozenset("wxXrR")  # of the lines of these types for one path, the first counts
+_WRITES = frozenset("wF")
 _GLOBS = _DROPS_OTHERS | frozenset("ezZmtThHaA")  # types whose path is a pattern: in one order with w
 
 
@@ -39,10 +42,22 @@ class Conflict:
         return f"{self.file}, line {self.line} sets {self.key} to {self.theirs}, against our {self.ours}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of tmpfiles.d(5): type (one letter), path, argument; `fields` are mode, user, group, age and argument."""
+
+    kind: str
+    target: str
+    argument: str
+    fields: tuple[str, ...]
+    number: int
+    file: str = ""
+
+
 def conflicts(plan: Plan, root: Path = Path("/")) -> list[Conflict]:
     """Every line that would undo the plan at boot. A line with our own value is no conflict."""
     wanted = {key: value for key, value, _ in _sysctls(plan.files.get(SYSCTL, ""))}
-    writes = {path: value for _, path, value, _ in _tmpfiles(plan.files.get(TMPFILES, ""))}
+    writes = {line.target: line.argument for line in _tmpfiles(plan.files.get(TMPFILES, ""))}
     found = [
         *_sysctl_conflicts(wanted, root),
         *_tmpfiles_conflicts(plan.files.get(TMPFILES, ""), root),
@@ -70,19 +85,21 @@ def _last_lines(wanted: Mapping[str, str], files: list[Path], root: Path) -> Ite
 
 def _tmpfiles_conflicts(text: str, root: Path) -> Iterator[Conflict]:
     """Who writes last to each of our paths. Lines of one path or pattern stand where its first one does."""
-    writes = {path: value for _, path, value, _ in _tmpfiles(text)}
+    writes = {line.target: line.argument for line in _tmpfiles(text)}
     files = [(name, _shown(path, root), _text(path)) for name, path in _by_name(root, "tmpfiles.d").items()]
-    counts: dict[str, tuple[str, str, str, int] | None] = {}
+    counts: dict[tuple[bool, str], list[_Line]] = {}
     for _, shown, content in sorted([*files, (Path(TMPFILES).name, TMPFILES, text)]):
-        for kind, target, value, number in _tmpfiles(content):
-            counts[target] = counts.get(target) or ((kind, value, shown, number) if kind in _DROPS_OTHERS else None)
+        for line in _tmpfiles(content):
+            kept = counts.setdefault((line.kind != "F", line.target), [])
+            if line.kind in _DROPS_OTHERS | _WRITES and all(line.fields == other.fields for other in kept):
+                kept.append(replace(line, file=shown))
     last: dict[str, Conflict] = {}
-    for target, line in counts.items():
+    for line in (line for key in sorted(counts, key=itemgetter(0)) for line in counts[key]):
         for mine, wanted in writes.items():
-            if line and (mine == target or (line[0] == "w" and fnmatch.fnmatchcase(mine, target))):
-                kind, value, shown, number = line
-                found = Conflict(mine, wanted, value or f"what a line of type {kind} does", shown, number)
-                last[mine] = found if kind == "w" else last.get(mine, found)
+            if mine == line.target or (line.kind == "w" and fnmatch.fnmatchcase(mine, line.target)):
+                value = line.argument or f"what a line of type {line.kind} does"
+                found = Conflict(mine, wanted, value, line.file, line.number)
+                last[mine] = found if line.kind in _WRITES else last.get(mine, found)
     yield from last.values()
 
 
@@ -123,16 +140,22 @@ def _dotted(key: str) -> str:
     return key if first == "." else key.lstrip("/").translate(str.maketrans("./", "/."))
 
 
-def _tmpfiles(text: str) -> Iterator[tuple[str, str, str, int]]:
-    """Type (one letter), path, argument and line number of the lines that decide who writes when."""
+def _tmpfiles(text: str) -> Iterator[_Line]:
+    """The lines that decide who writes when."""
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip()
         fields = line.split(maxsplit=6)
-        if len(fields) < 2 or line.startswith("#") or fields[0][0] not in _GLOBS:
+        if len(fields) < 2 or line.startswith("#"):
             continue
-        kind, argument = fields[0][0], fields[6] if len(fields) == 7 else ""
-        if kind != "w" or argument:  # systemd drops a write of nothing
-            yield kind, _plain_path(fields[1]), argument, number
+        kind, rest = _kind(fields[0]), [*fields[2:], *["-"] * 5][:5]
+        if kind in _GLOBS - _WRITES or (kind in _WRITES and len(fields) == 7):  # systemd drops a write of nothing
+            argument = fields[6] if len(fields) == 7 else ""
+            yield _Line(kind, _plain_path(fields[1]), argument, (*rest[:4], argument), number)
+
+
+def _kind(field: str) -> str:
+    """The type's letter without its modifiers; F is what f+ was called, a file that is truncated and written."""
+    return "F" if field.startswith("f") and "+" in field else field[0]
 
 
 def _plain_path(text: str) -> str:

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from time import localtime, strftime
 
+from ipctune.knobs.registry import KNOBS
 from ipctune.report.figures import figures, folded
 from ipctune.report.style import Style
+from ipctune.report.watch import CAUSES, render_watch
 from ipctune.report.words import duration, effect, load_name, micro, percent, value
 from ipctune.report.words import share as percentage
-from ipctune.tune.evidence import Evidence
-from ipctune.tune.goals import judge
-from ipctune.tune.model import Goal, LoadResult, NotTried, Outcome, Trial, TuneResult
+from ipctune.tune.evidence import LEAST_SHARE, Evidence
+from ipctune.tune.goals import judge, lower
+from ipctune.tune.model import Goal, NotTried, Outcome, Trial, TuneResult
 from ipctune.tune.plan import Candidate, Plan
 
 __all__ = ["render", "render_plan", "render_trial", "render_why"]
@@ -22,7 +24,7 @@ _STARTED = {"placement": "`taskset -c VCPU`", "sched-batch": "`chrt --batch 0`"}
 def render_why(found: Evidence, style: Style) -> str:
     """The bottleneck with its evidence: a bar for each cause that was looked at."""
     head = f"{micro(found.p50_ns)} round trip across two vCPUs (64-byte pipe)" if found.p50_ns else ""
-    lines = [_title("1  WHY", head, style), *(line for note in found.notes for line in folded(note, "   "))]
+    lines = [_title("2  WHY", head, style), *(line for note in found.notes for line in folded(note, "   "))]
     for cause in found.bottlenecks:
         lines.append(f"   {cause.title:<26}{_bar(cause.share)} {_share(cause.share, cause.low, cause.high)}")
         lines += [style.dim(line) for text in cause.evidence for line in folded(text)]
@@ -50,7 +52,7 @@ def _share(share: float | None, low: float | None, high: float | None) -> str:
 
 def render_plan(plan: Plan, seconds: float, undo: str, places: Sequence[str], style: Style) -> str:
     """What is going to be set, how it comes back, and every path that may be written."""
-    lines = [_title("2  PLAN", f"about {duration(seconds)}", style)]
+    lines = [_title("3  PLAN", f"about {duration(seconds)}", style)]
     lines.append(style.dim(f"   {'try':<34}{'now -> tried':<16}{'scope':<10}comes back"))
     for c in plan.candidates:
         arrow = f"{c.describe_now()} -> {c.knob.describe(c.value)}"
@@ -69,10 +71,10 @@ def _name(candidate: Candidate) -> str:
     return candidate.knob.title + (" (short look)" if candidate.reference else "")
 
 
-def render_trial(trial: Trial, style: Style) -> str:
-    """One line or two when a trial ends."""
+def render_trial(trial: Trial, goal: Goal, style: Style) -> str:
+    """A few lines when a trial ends."""
     head = f"   {_clip(trial.title + ' ' + value(trial.value), 44):<45}{_outcome(trial.outcome, style)}"
-    return "\n".join([head, *map(_indent, figures(trial.loads)), *map(style.dim, folded(trial.why))])
+    return "\n".join([head, *map(_indent, figures(trial.loads, goal)), *map(style.dim, folded(trial.why))])
 
 
 def _outcome(outcome: Outcome, style: Style) -> str:
@@ -83,7 +85,7 @@ def _outcome(outcome: Outcome, style: Style) -> str:
 
 def render(result: TuneResult, style: Style, *, details: bool = False) -> str:
     """The result. Where nothing is kept it leads with what there is, never with a bare no."""
-    lines = [_title("4  RESULT", _subtitle(result), style)]
+    lines = [_title("5  RESULT", _subtitle(result), style)]
     lines += _kept(result, style) if result.kept else _nothing(result, style)
     for a in result.advice:
         lines += folded(f"Note: {a.text}" + (f" ({a.figure})" if a.figure else ""), "   ")
@@ -100,6 +102,8 @@ def render(result: TuneResult, style: Style, *, details: bool = False) -> str:
 def _subtitle(result: TuneResult) -> str:
     if result.interrupted:
         return "interrupted: everything is back, this is what was measured"
+    if result.stopped:
+        return "nothing was tried"
     return "the kept set against the start" if result.kept else f"goal {result.settings.goal}: nothing is set"
 
 
@@ -113,7 +117,7 @@ def _kept(result: TuneResult, style: Style) -> list[str]:
         elif not trial.loads:
             lines.append(f"     {trial.why}")
     if result.proof is not None:
-        lines += [f"     {line}" for line in figures(result.proof.loads)]
+        lines += [f"     {line}" for line in figures(result.proof.loads, result.settings.goal)]
         drift = "" if result.proof.drift is None else f"; the baseline drifted by {percent(result.proof.drift)}"
         lines.append(style.dim(f"     {result.proof.pairs} pairs measured after the decision{drift}"))
     if result.until is not None:
@@ -130,17 +134,20 @@ def _kept(result: TuneResult, style: Style) -> list[str]:
 
 def _nothing(result: TuneResult, style: Style) -> list[str]:
     if result.interrupted:
-        return [line for t in result.trials for line in render_trial(t, style).splitlines()] or ["   nothing yet"]
+        return _cut(result, style)
+    if result.stopped:
+        larger = f"{style.bold(CAUSES.get(result.stopped, result.stopped))} comes before IPC here"
+        return [f"   {larger}. To go on all the same: ipctune tune --anyway"]
     if result.proof is not None and not result.proof.held:
         return [
             f"   The proof did not hold: {result.proof.why}. Everything is back.",
-            *map(_indent, figures(result.proof.loads)),
+            *map(_indent, figures(result.proof.loads, result.settings.goal)),
         ]
-    best = _best(result.trials)
+    best = _best(result.trials, result.settings.goal)
     if best is not None:
         return [
             f"   {style.bold(best.title)} {value(best.value)} helps, but `{result.settings.goal}` does not keep it:",
-            *map(_indent, figures(best.loads)),
+            *map(_indent, figures(best.loads, result.settings.goal)),
             f"     {best.why}",
             *(
                 f"   What it gains and costs decides: ipctune tune --goal {goal} --only {best.knob}"
@@ -152,6 +159,13 @@ def _nothing(result: TuneResult, style: Style) -> list[str]:
         return ["   Undecided: too noisy for the time. More of it may tell: ipctune tune --time 10m"]
     if result.refusals:
         return [f"   {r.message}" for r in result.refusals]
+    if result.needs_root:
+        what = ", ".join(KNOBS[name].title for name in result.needs_root if name in KNOBS)
+        return [
+            f"   {style.bold(_cause(result))}. What can help needs root:",
+            *folded(f"{what}", "     "),
+            "   sudo ./run (or: sudo ipctune tune) tries each, and takes back what does not help.",
+        ]
     advice = [t for t in result.trials if t.outcome is Outcome.ADVICE]
     if advice:
         return [f"   {style.bold(_cause(result))}. What helps belongs to the programs, not to the machine:"]
@@ -161,11 +175,34 @@ def _nothing(result: TuneResult, style: Style) -> list[str]:
         return [head, *(f"   {t.title} {value(t.value)}: {t.why}" for t in refused)]
     if result.bottleneck != "none":
         return [f"   {style.bold(_cause(result))}, and no setting of this machine changes that."]
-    within = f", shown to within {percentage(result.shown_within)}" if result.shown_within is not None else ""
-    why = "no vCPU has to be woken, no queue is full, nothing waits behind others."
+    return _none_found(result, style)
+
+
+def _none_found(result: TuneResult, style: Style) -> list[str]:
+    """No cause was named: shown to be absent, or merely not shown to be there."""
+    looked = ", ".join(
+        f"{b.title} at most {percentage(max(0.0, b.high))}" for b in result.bottlenecks if b.high is not None
+    )
+    left = f"Not looked at: {'; '.join(result.unseen)}." if result.unseen else ""
+    rest = [line for text in (f"Looked at: {looked or 'nothing'}.", left) if text for line in folded(text, "   ")]
+    within = result.shown_within
+    if within is None or within >= LEAST_SHARE:
+        most = "anything" if within is None else f"up to {percentage(within)}"
+        return [f"   {style.bold('Undecided')}: {most} may be there to gain. Longer: ipctune tune --time 10m", *rest]
+    why = ""
     if result.settings.command is not None:
-        why = "the command hardly waits for halted vCPUs, and nothing that was tried changes its metric."
-    return [f"   {style.bold('Nothing to gain here')}{within}: {why}"]
+        why = " The command hardly waits for halted vCPUs, and nothing that was tried changes its metric."
+    head, *more = folded(f"Nothing to gain here, shown to within {percentage(within)}.{why}", "   ")
+    return [head.replace("Nothing to gain here", style.bold("Nothing to gain here")), *more, *rest]
+
+
+def _cut(result: TuneResult, style: Style) -> list[str]:
+    """What there is of a run that was interrupted."""
+    goal = result.settings.goal
+    trials = [line for t in result.trials for line in render_trial(t, goal, style).splitlines()]
+    if trials or result.bottlenecks or result.watch is None:
+        return trials or ["   nothing yet"]
+    return render_watch(result.watch, style).splitlines()
 
 
 def _cause(result: TuneResult) -> str:
@@ -177,15 +214,10 @@ def _cause(result: TuneResult) -> str:
     return f"{cause.title[:1].upper()}{cause.title[1:]} {explains} {percentage(cause.share or 0)} of the time"
 
 
-def _best(trials: Sequence[Trial]) -> Trial | None:
-    """The rejected trial with the best p50, or metric."""
-    found = [t for t in trials if t.outcome is Outcome.REJECTED and any(x.p50.word == "better" for x in t.loads)]
-    return min(found, key=lambda t: sum(_lower(load) for load in t.loads), default=None)
-
-
-def _lower(load: LoadResult) -> float:
-    """The effect, its sign turned where higher is better."""
-    return -load.p50.effect if load.higher_is_better else load.p50.effect
+def _best(trials: Sequence[Trial], goal: Goal) -> Trial | None:
+    """The rejected trial that does most for the goal's own figure."""
+    found = [t for t in trials if t.outcome is Outcome.REJECTED]
+    return min(found, key=lambda t: sum(lower(goal, load) for load in t.loads), default=None)
 
 
 def _elsewhere(result: TuneResult, trial: Trial) -> list[Goal]:

@@ -13,4 +13,6 @@ def render(found: Verified, style: Style) -> str:
         return f"{style.yellow('changed by someone else')}: {', '.join(found.changed)}; revert leaves it alone"
     paint = style.green if found.word == "still helps" else style.yellow
     pairs = f" ({found.pairs} pairs)" if found.pairs else ""
-    return "\n".join([f"{paint(found.word)}: {found.why}{pairs}", *(f"   {line}" for line in figures(found.loads))])
+    return "\n".join(
+        [f"{paint(found.word)}: {found.why}{pairs}", *(f"   {line}" for line in figures(found.loads, found.goal))]
+    )

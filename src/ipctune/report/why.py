@@ -24,7 +24,7 @@ def render(result: TuneResult, knob: Knob, style: Style) -> str:
     ]
     for trial in result.trials:
         if trial.knob == knob.id:
-            lines += [render_trial(trial, style), *_details(trial)]
+            lines += [render_trial(trial, result.settings.goal, style), *_details(trial)]
     lines += [f"   not tried: {n.why}" for n in result.not_tried if n.knob == knob.id]
     if knob.id in result.kept and result.proof is not None:
         lines += ["", f"   proof of the kept set, {result.proof.pairs} pairs after the decision:"]

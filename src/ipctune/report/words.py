@@ -49,11 +49,11 @@ def load_name(load: LoadResult) -> str:
 
 
 def short_load(load: LoadResult) -> str:
-    """The same for a column: `at 1,000/s`, `flat out, not pinned`; at most 22 characters."""
+    """The same for a column: `at 1,000/s`, `flat out, unpinned`; at most 21 characters."""
     if load.name:
         name = load.name.removeprefix("in ")
-        return name if len(name) <= 22 else name[:21] + "…"
-    where = ", not pinned" if load.placement == "free" else ""
+        return name if len(name) <= 21 else name[:20] + "…"
+    where = ", unpinned" if load.placement == "free" else ""
     return (f"at {load.rate:,.6g}/s" if load.rate else ("flat out" if where else "as fast as it goes")) + where
 
 

@@ -10,7 +10,7 @@ from ipctune.tune.model import Settings
 from ipctune.tune.plan import Candidate
 from ipctune.tune.trial import REFERENCE_PAIRS
 
-__all__ = ["LEAST_PAIRS", "Clock", "pairs_for", "seconds_for", "shortage"]
+__all__ = ["LEAST_PAIRS", "Clock", "idle_seconds", "pairs_for", "seconds_for", "shortage", "stays"]
 
 LEAST_PAIRS = 12
 """Pairs below which a sign-flip verdict at the level of several knobs can't be reached."""
@@ -24,7 +24,7 @@ class Clock:
 
     def __post_init__(self) -> None:
         self._start = time.monotonic()
-        self._spent = 0.0
+        self._asked = self._start
 
     def share(self, part: float) -> float:
         return self.seconds * part
@@ -33,18 +33,31 @@ class Clock:
         """What is left of the whole run."""
         return self.seconds - (time.monotonic() - self._start)
 
+    def trials(self) -> float:
+        """What the trials may take from now on: half of the run, and the proof's quarter stays."""
+        return min(self.share(0.5), max(0.0, self.left() - self.share(0.25)))
+
+    def pause(self) -> None:
+        """The question is put: what the user takes to answer it is not the run's time."""
+        self._asked = time.monotonic()
+
     def resume(self) -> None:
-        """Start counting again after the question: the evidence has had its quarter."""
-        self._start = time.monotonic() - self.seconds * 0.25
+        """The answer is there."""
+        self._start += time.monotonic() - self._asked
 
 
-def _short(candidate: Candidate) -> bool:
-    """Whether a short look is all that it gets."""
-    return candidate.reference or candidate.knob.kind is Kind.OPTION
+def stays(candidate: Candidate) -> bool:
+    """Whether it could be kept. What belongs to a program ends as advice, and what always polls gets a short look."""
+    return candidate.knob.kind is not Kind.OPTION and not candidate.reference
 
 
 def _least(candidate: Candidate) -> int:
-    return REFERENCE_PAIRS if _short(candidate) else LEAST_PAIRS
+    return LEAST_PAIRS if stays(candidate) else REFERENCE_PAIRS
+
+
+def idle_seconds(candidate: Candidate, settings: Settings) -> float:
+    """What its price on an idle machine takes, with it and without, should it win."""
+    return 2 * settings.idle if stays(candidate) else 0.0
 
 
 def seconds_for(candidate: Candidate, settings: Settings, loads: int, pairs: int = 0) -> float:
@@ -60,9 +73,10 @@ def pairs_for(candidate: Candidate, waiting: Sequence[Candidate], settings: Sett
     """
     least = _least(candidate)
     each = seconds_for(candidate, settings, loads, 1)
+    left -= idle_seconds(candidate, settings)
     if left < least * each:
         return 0
-    if _short(candidate):
+    if not stays(candidate):
         return least
     later = [seconds_for(c, settings, loads) for c in waiting]
     spare = left - least * each - sum(seconds for seconds, fits in _fitting(later, left - least * each) if fits)
@@ -78,18 +92,18 @@ def _fitting(needs: Sequence[float], left: float) -> list[tuple[float, bool]]:
     return found
 
 
-def shortage(candidates: Sequence[Candidate], settings: Settings, loads: int) -> str:
-    """What the time is not enough for, in words, before anything is tried; empty where it is enough.
-
-    Trials have half of the run. Those that come first in the plan are tried as far as they fit.
+def shortage(candidates: Sequence[Candidate], settings: Settings, loads: int, left: float) -> str:
+    """What the `left` seconds of the trials are not enough for, in words, before anything is tried; empty where they
+    are enough. Those that come first in the plan are tried as far as they fit.
     """
     needs = [seconds_for(c, settings, loads) for c in candidates]
-    fits = [fitting for _, fitting in _fitting(needs, settings.seconds / 2)]
+    idle = max((idle_seconds(c, settings) for c in candidates), default=0.0)
+    fits = [fitting for _, fitting in _fitting(needs, left - idle)]
     if all(fits):
         return ""
     names = [c.knob.title for c, fitting in zip(candidates, fits, strict=True) if fitting]
     what = f"it fits {len(names)} of {len(needs)}: {', '.join(names)}" if names else "it fits none of them"
-    minutes = -int(-2 * sum(needs) // 60)
+    minutes = -int(-2 * (sum(needs) + idle) // 60)
     return (
         f"The time is short: {LEAST_PAIRS} pairs of each setting ({REFERENCE_PAIRS} where a short look is all it gets) "
         f"need --time {minutes}m; {what}"

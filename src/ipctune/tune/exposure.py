@@ -14,7 +14,7 @@ from ipctune.bench.curve import Curve, knee, suggest_poll_ns
 from ipctune.host.model import Host
 from ipctune.host.polltime import halts
 from ipctune.knobs.model import Cause
-from ipctune.tune.evidence import Evidence, wake_curve
+from ipctune.tune.evidence import NONE, Evidence, wake_curve
 from ipctune.tune.measure import measured
 from ipctune.tune.model import Bottleneck, Settings
 from ipctune.tune.point import Point, load_of, points_of
@@ -27,6 +27,7 @@ LEAST_BOUND = 0.01
 """Less than this of its time can't be gained, and no verdict calls less an effect."""
 _LEAST_RUNS, _MOST_RUNS = 2, 5
 _BLOCK = 0.25
+_UNSEEN = ("full queues, copying, run-queue wait (nothing can be taken out of a workload of yours)",)
 _WAKES = 2  # in a round trip: each side is woken once
 
 
@@ -59,12 +60,12 @@ def watch(
     if settings.command is not None:
         settings = replace(settings, block=statistics.median(run.took for run in runs[0]))
     exposed = max((_exposed(found, curve) for found in runs), key=lambda b: b.high or 0.0)
-    named = exposed.cause if exposed.high is None or exposed.high >= LEAST_BOUND else "none"
+    named = exposed.cause if exposed.high is None or exposed.high >= LEAST_BOUND else NONE
     notes = tuple(_note(point, found) for point, found in zip(points, runs, strict=True))
     if isinstance(workload, Command):
         notes += workload.notes
     p50 = curve.points[0].p50_ns if curve else None
-    return settings, Evidence((exposed,), named, curve, _hints(curve), p50, (), notes)
+    return settings, Evidence((exposed,), named, curve, _hints(curve), p50, unseen=_UNSEEN, notes=notes)
 
 
 def _run(point: Point, settings: Settings, rng: random.Random, tick: Callable[[str], None]) -> _Run:

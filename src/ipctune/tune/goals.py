@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ipctune.tune.model import Effect, Goal, LoadResult
 
-__all__ = ["Judgement", "figure_name", "judge", "metric", "name"]
+__all__ = ["Judgement", "figure_name", "judge", "lower", "metric", "metric_name", "name"]
 
 _P50_MARGIN = 0.10  # not worse: the interval excludes 10 % more
 _CPU_MARGIN = 0.05  # what the goal `cpu` allows
@@ -61,13 +61,13 @@ def _counts(goal: Goal, load: LoadResult) -> bool:
 
 
 def _no_gain(goal: Goal, loads: Sequence[LoadResult]) -> str:
-    what = _looked_at(goal, loads)
+    what = metric_name(goal, loads)
     words = ", ".join(f"{metric(goal, load).word} {name(load)}" for load in loads)
     return f"{what}: {words}"
 
 
 def _gain(goal: Goal, better: Sequence[LoadResult]) -> str:
-    return f"{_looked_at(goal, better)} better {' and '.join(name(load) for load in better)}"
+    return f"{metric_name(goal, better)} better {' and '.join(name(load) for load in better)}"
 
 
 def _harm(goal: Goal, loads: Sequence[LoadResult]) -> str:
@@ -96,17 +96,30 @@ def _too_dear(
     return ""
 
 
-_METRIC = {
+_METRICS = {
     Goal.BALANCED: "latency × price",
     Goal.LATENCY: "p50",
     Goal.THROUGHPUT: "messages/s",
     Goal.CPU: "price a message",
 }
+_OWN_METRICS = {
+    Goal.BALANCED: "metric × price",
+    Goal.LATENCY: "metric",
+    Goal.THROUGHPUT: "metric",
+    Goal.CPU: "price a run",
+}
 
 
-def _looked_at(goal: Goal, loads: Sequence[LoadResult]) -> str:
-    own = {Goal.BALANCED: "metric × price", Goal.CPU: "price a run"}
-    return own.get(goal, "metric") if any(load.metric for load in loads) else _METRIC[goal]
+def metric_name(goal: Goal, loads: Sequence[LoadResult]) -> str:
+    """What the goal looks at first at these loads, in words."""
+    return (_OWN_METRICS if any(load.metric for load in loads) else _METRICS)[goal]
+
+
+def lower(goal: Goal, load: LoadResult) -> float:
+    """The effect that the goal looks at first, its sign turned where higher is better: the lower the better."""
+    looked_at = metric(goal, load)
+    higher = load.higher_is_better if looked_at is load.p50 else goal is Goal.THROUGHPUT
+    return -looked_at.effect if higher else looked_at.effect
 
 
 def figure_name(load: LoadResult) -> str:

@@ -1,4 +1,4 @@
-"""The whole loop: evidence, plan, trials, proof, and what stays.
+"""The whole loop: is it IPC at all, evidence, plan, trials, proof, and what stays.
 
 It knows nothing of screens: `Listener` is told what happens, and asked once before the first write.
 """
@@ -6,13 +6,13 @@ It knows nothing of screens: `Listener` is told what happens, and asked once bef
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Protocol
 
-import ipctune
 from ipctune.bench.spec import Spec
 from ipctune.errors import NotPossible
 from ipctune.host.model import Host
+from ipctune.host.model_watch import Watch
 from ipctune.journal.restore import Restored
 from ipctune.journal.session import Session, guarded
 from ipctune.journal.store import Journal
@@ -20,25 +20,20 @@ from ipctune.knobs.model import Kind
 from ipctune.tune.budget import Clock, shortage
 from ipctune.tune.evidence import Evidence, gather
 from ipctune.tune.exposure import watch
-from ipctune.tune.model import (
-    Advice,
-    Bottleneck,
-    NotTried,
-    Outcome,
-    Proof,
-    Refusal,
-    Settings,
-    Trial,
-    TuneResult,
-)
+from ipctune.tune.model import Advice, Outcome, Refusal, Settings, Trial, TuneResult
 from ipctune.tune.plan import Candidate, Plan, make_plan, writes
 from ipctune.tune.proof import prove
 from ipctune.tune.refusals import find_limits, probe, remove_refusals
 from ipctune.tune.source import opened
+from ipctune.tune.summary import Findings, holders, result_of
 from ipctune.tune.trials import run_trials
+from ipctune.tune.watching import CutShort, watch_host
 from ipctune.workload.model import Workload
 
 __all__ = ["Declined", "Listener", "placed", "tune"]
+
+_WATCHED = 1 / 18
+"""Part of the run that the watch takes at most: 10 s of three minutes."""
 
 
 class Declined(Exception):
@@ -62,6 +57,9 @@ class Listener(Protocol):
     def tick(self, text: str) -> None:
         """Something was measured."""
 
+    def watched(self, watch: Watch, *, goes_on: bool) -> None:
+        """What the machine's own programs wait for; `goes_on` is false where a larger cause than IPC ends the run."""
+
     def found(self, evidence: Evidence) -> None:
         """The bottleneck is named."""
 
@@ -70,24 +68,6 @@ class Listener(Protocol):
 
     def tried(self, trial: Trial) -> None:
         """A candidate has its verdict."""
-
-
-@dataclass
-class _Findings:
-    """What has been found so far: kept also when the run is interrupted."""
-
-    settings: Settings
-    run: str
-    evidence: Evidence | None = None
-    refusals: list[Refusal] = field(default_factory=list)
-    trials: list[Trial] = field(default_factory=list)
-    not_tried: list[NotTried] = field(default_factory=list)
-    advice: list[Advice] = field(default_factory=list)
-    proof: Proof | None = None
-    kept: dict[str, dict[str, str]] = field(default_factory=dict)
-    until: float | None = None
-    recovered: tuple[str, ...] = ()
-    interrupted: bool = False
 
 
 def placed(host: Host, spec: Spec) -> Spec:
@@ -106,17 +86,19 @@ def tune(
     """
     started = time.time()
     settings = replace(settings, spec=placed(host, settings.spec))
-    findings = _Findings(settings, time.strftime("tune-%Y%m%dT%H%M%SZ", time.gmtime(started)))
+    if settings.command is not None:
+        settings = replace(settings, watch_stops=False)  # what the user names is measured: the watch informs
+    findings = Findings(settings, time.strftime("tune-%Y%m%dT%H%M%SZ", time.gmtime(started)))
     findings.recovered = tuple(f"{part.where}: {part.result}" for part in recovered if part.where)
     try:
         with opened(settings) as workload:
             _run(host, settings, journal, listener, findings, workload)
     except _No:
-        raise Declined(_result(host, findings, started)) from None
+        raise Declined(result_of(host, findings, started)) from None
     except KeyboardInterrupt:
         findings.interrupted = True
         findings.kept, findings.until = {}, None
-    return _result(host, findings, started)
+    return result_of(host, findings, started)
 
 
 def _run(
@@ -124,27 +106,34 @@ def _run(
     settings: Settings,
     journal: Journal,
     listener: Listener,
-    findings: _Findings,
+    findings: Findings,
     workload: Workload | None,
 ) -> None:
     clock = Clock(settings.seconds)
+    _watch(host, settings, listener, findings)
     refusal = probe(settings.spec, settings.seed) if workload is None else None
+    if refusal is None and findings.stopped:
+        return
+    findings.stopped = ""  # a workload that is refused is helped, whatever else is slow
     if refusal is None:
-        listener.stage("why", clock.share(0.25))
-        settings, findings.evidence = _look(host, settings, workload, clock.share(0.25), listener)
+        left = clock.left() - clock.share(0.75)
+        listener.stage("why", left)
+        settings, findings.evidence = _look(host, settings, workload, left, listener)
         findings.settings = settings
         listener.found(findings.evidence)
         plan = make_plan(host, settings, findings.evidence, workload)
         if workload is not None:
-            plan = replace(plan, notes=tuple(filter(None, [shortage(plan.candidates, settings, len(workload.loads))])))
+            note = shortage(plan.candidates, settings, len(workload.loads), clock.trials())
+            plan = replace(plan, notes=(note,) if note else ())
         findings.advice += findings.evidence.advice
     else:
         findings.refusals.append(refusal)
         plan = _limits_plan(host, settings, refusal)
     findings.not_tried += plan.not_tried
-    findings.advice += [*_holders(host), *plan.advice]
+    findings.advice += [*holders(host, findings.evidence), *plan.advice]
     if not plan.candidates:
         return
+    clock.pause()
     if not listener.consent(plan, clock.left()):
         raise _No
     clock.resume()
@@ -167,12 +156,22 @@ def _look(
     return watch(host, settings, workload, seconds, listener.tick)
 
 
-def _holders(host: Host) -> list[Advice]:
-    """Who asks for 0 µs already: no vCPU halts then, and nothing is left to gain there."""
-    if host.idle.latency_request_us != 0:
-        return []
-    who = ", ".join(f"{h.command} (pid {h.pid})" for h in host.idle.holders) or "a process that can't be seen from here"
-    return [Advice(f"{who} holds /dev/cpu_dma_latency at 0 µs: no vCPU halts, all idle ones poll, which costs CPU")]
+def _watch(host: Host, settings: Settings, listener: Listener, findings: Findings) -> None:
+    """Look at the machine's own programs before anything is tried, and note whether that ends the run."""
+    seconds = min(settings.watch, settings.seconds * _WATCHED)
+    if seconds <= 0:
+        return
+    listener.stage("watch", seconds)
+    try:
+        findings.watch = watch_host(host, seconds, settings.seed, listener.tick)
+    except CutShort as cut:
+        findings.watch = cut.watch
+        raise
+    if findings.watch is None:
+        return
+    larger = findings.watch.stops and settings.watch_stops
+    findings.stopped = str(findings.watch.cause) if larger else ""
+    listener.watched(findings.watch, goes_on=not larger)
 
 
 def _writes(plan: Plan) -> bool:
@@ -181,6 +180,14 @@ def _writes(plan: Plan) -> bool:
 
 def _limits_plan(host: Host, settings: Settings, refusal: Refusal) -> Plan:
     limits = find_limits(host, settings.spec, refusal, settings.seed)
+    barred = [
+        knob.id for knob, _ in limits if knob.id in settings.without or (settings.only and knob.id not in settings.only)
+    ]
+    if barred:
+        raise NotPossible(
+            f"this machine refuses the workload: {refusal.message}",
+            hint=f"{', '.join(barred)} would have to be raised, and --only or --without leaves it out",
+        )
     if not limits:
         raise NotPossible(
             f"this machine refuses the workload: {refusal.message}", hint="choose another size or mechanism"
@@ -193,7 +200,7 @@ def _limits_plan(host: Host, settings: Settings, refusal: Refusal) -> Plan:
 
 
 def _limits(
-    plan: Plan, settings: Settings, refusal: Refusal, session: Session, listener: Listener, findings: _Findings
+    plan: Plan, settings: Settings, refusal: Refusal, session: Session, listener: Listener, findings: Findings
 ) -> None:
     listener.stage("limits", 2.0)
     limits = [(c.knob, c.value) for c in plan.candidates]
@@ -210,7 +217,7 @@ def _speed(
     plan: Plan,
     session: Session | None,
     listener: Listener,
-    findings: _Findings,
+    findings: Findings,
     clock: Clock,
     workload: Workload | None,
 ) -> None:
@@ -231,43 +238,6 @@ def _speed(
             findings.trials[i] = replace(findings.trials[i], outcome=Outcome.UNDECIDED, why=why)
 
 
-def _hold(session: Session, settings: Settings, findings: _Findings) -> None:
+def _hold(session: Session, settings: Settings, findings: Findings) -> None:
     session.hold_until(settings.hold, findings.run)
     findings.kept, findings.until = dict(session.kept), session.until
-
-
-def _result(host: Host, findings: _Findings, started: float) -> TuneResult:
-    evidence = findings.evidence
-    causes: Sequence[Bottleneck] = evidence.bottlenecks if evidence else ()
-    return TuneResult(
-        version=ipctune.__version__,
-        run=findings.run,
-        started=started,
-        finished=time.time(),
-        host=host.hostname or "",
-        kernel=host.kernel.release,
-        cpus=len(host.cpus.online),
-        memory_bytes=host.memory.total,
-        settings=findings.settings,
-        baseline_p50_ns=evidence.p50_ns if evidence else None,
-        awake_p50_ns=evidence.curve.awake_ns if evidence and evidence.curve else None,
-        bottlenecks=tuple(causes),
-        bottleneck=evidence.bottleneck if evidence else "refused" if findings.refusals else "unknown",
-        refusals=tuple(findings.refusals),
-        trials=tuple(findings.trials),
-        not_tried=tuple(findings.not_tried),
-        proof=findings.proof,
-        kept=findings.kept,
-        until=findings.until,
-        advice=tuple(findings.advice),
-        recovered=findings.recovered,
-        interrupted=findings.interrupted,
-        shown_within=_shown_within(causes, findings.trials),
-    )
-
-
-def _shown_within(causes: Sequence[Bottleneck], trials: Sequence[Trial]) -> float | None:
-    """What is surely left to gain at most: the widest bound of any cause that was looked at, 0 to 1."""
-    seen = [e.could_have_seen for t in trials for load in t.loads if (e := load.p50).could_have_seen is not None]
-    bounds = [b.high for b in causes if b.high is not None]
-    return min(1.0, max([*bounds, *seen], default=0.0)) if bounds or seen else None

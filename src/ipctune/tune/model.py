@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ipctune.bench.spec import Spec
+from ipctune.host.model_watch import Watch
 from ipctune.workload.model import CommandLine, Metric
 
 __all__ = [
@@ -51,7 +52,9 @@ class Outcome(StrEnum):
 class Settings:
     """What the user asked for. `seconds` is the whole run; `rate` messages a second for the open loop.
 
-    A `command` takes the place of the pair that `spec` and `rate` describe; `block` is then what its first run took.
+    A `command` takes the place of the pair that `spec` and `rate` describe; `block` is then what its first runs took.
+    `watch` is how long the machine's own programs are watched first, less in a short run, 0 for not at all;
+    `watch_stops` whether a larger cause than IPC ends the run there: never where a `command` is measured.
     """
 
     goal: Goal = Goal.BALANCED
@@ -68,6 +71,8 @@ class Settings:
     rest: float = 0.2
     pairs: int = 40
     idle: float = 5.0
+    watch: float = 10.0
+    watch_stops: bool = True
     command: CommandLine | None = None
 
 
@@ -112,6 +117,7 @@ class LoadResult:
     """A trial at one load: `rate` 0 is as fast as it goes; `placement` is across, same, free, or own (a workload's).
 
     `p50_bound` is how much worse p50 may be by its plain 95 % interval, which guards against harm; None is no bound.
+    `keeps_up`: both arms got through nearly all of an open loop's messages, so that latency is no growing queue's.
     With a `metric`, that takes the place of p50 wherever p50 is named here: `p50`, `product`, `p50_bound`. `name` is
     what a workload calls its load, empty for the built-in pair.
     """
@@ -127,6 +133,7 @@ class LoadResult:
     p50_bound: float | None
     p99_worse: bool | None
     extra_vcpus: float
+    keeps_up: bool = True
     name: str = ""
     metric: Metric | None = None
 
@@ -206,7 +213,12 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class TuneResult:
-    """Everything a run found. `until` is when what was kept goes back (s since the epoch); None: nothing was kept."""
+    """Everything a run found. `until` is when what was kept goes back (s since the epoch); None: nothing was kept.
+
+    `shown_within`: no cause that was looked at explains more of the time, 0 to 1; None where none was. `unseen` are
+    causes that could not be looked at, and why; `needs_root` knobs that can help here and that only root can try.
+    `stopped` names the cause that was larger than IPC, so that nothing was tried.
+    """
 
     version: str
     run: str
@@ -231,3 +243,7 @@ class TuneResult:
     recovered: tuple[str, ...]
     interrupted: bool = False
     shown_within: float | None = None
+    unseen: tuple[str, ...] = ()
+    needs_root: tuple[str, ...] = ()
+    watch: Watch | None = None
+    stopped: str = ""

@@ -7,7 +7,7 @@ from ipctune.host.model import Host
 from ipctune.knobs.files import ALLOWED
 from ipctune.knobs.model import Cause, Kind, Knob, Value
 from ipctune.knobs.registry import KNOBS
-from ipctune.tune.evidence import Evidence
+from ipctune.tune.evidence import Evidence, sure_causes
 from ipctune.tune.model import Advice, Goal, NotTried, Settings
 from ipctune.workload.model import Adjustable, Workload
 
@@ -57,8 +57,9 @@ def make_plan(host: Host, settings: Settings, evidence: Evidence, workload: Work
         if not values:
             left.append(NotTried(knob.id, why or knob.why_not(host)))
         elif knob.kind is not Kind.ADVICE:
-            found += [_candidate(_named(knob, workload), value, settings) for value in values]
-    found.sort(key=lambda c: (c.reference, c.knob.kind is Kind.OPTION))
+            found += [_candidate(_titled(knob, workload), value, settings) for value in values]
+    order = list(_named(evidence))
+    found.sort(key=lambda c: (c.reference, c.knob.kind is Kind.OPTION, _rank(c.knob, order)))
     advice = tuple(_advice(host, knob, evidence) for knob in KNOBS.values() if _advises(host, knob, evidence))
     return Plan(tuple(found), tuple(left), advice, writes(found))
 
@@ -75,14 +76,23 @@ def _left_out(host: Host, knob: Knob, settings: Settings, evidence: Evidence, wo
         return "" if from_outside else "the program's own to set: it can't be changed from outside"
     if settings.only or knob.kind is Kind.LIMIT:
         return ""  # a limit is judged by a recorded refusal, not by a share of the time
-    if evidence.bottleneck not in knob.helps:
+    if not knob.helps & _named(evidence).keys():
         return f"no evidence for it here (it helps with {', '.join(sorted(knob.helps))})"
     return ""
 
 
-def _named(knob: Knob, workload: Workload | None) -> Knob:
+def _titled(knob: Knob, workload: Workload | None) -> Knob:
     """The knob as it is called where a command of the user's is measured."""
     return knob if workload is None else replace(knob, title=_FROM_OUTSIDE.get(knob.id, knob.title))
+
+
+def _named(evidence: Evidence) -> dict[str, None]:
+    """Every cause that surely explains enough, the largest first: a second one is worth a trial too."""
+    return dict.fromkeys((evidence.bottleneck, *sure_causes(evidence.bottlenecks)))
+
+
+def _rank(knob: Knob, order: Sequence[str]) -> int:
+    return min((order.index(cause) for cause in knob.helps if cause in order), default=len(order))
 
 
 def _candidate(knob: Knob, value: Value, settings: Settings) -> Candidate:
@@ -92,8 +102,8 @@ def _candidate(knob: Knob, value: Value, settings: Settings) -> Candidate:
 
 
 def _advises(host: Host, knob: Knob, evidence: Evidence) -> bool:
-    fits = knob.kind is Kind.ADVICE and evidence.bottleneck in knob.helps
-    return fits and bool(knob.candidates(host, evidence.hints))
+    fits = knob.kind is Kind.ADVICE and knob.helps & _named(evidence).keys()
+    return bool(fits) and bool(knob.candidates(host, evidence.hints))
 
 
 def _advice(host: Host, knob: Knob, evidence: Evidence) -> Advice:

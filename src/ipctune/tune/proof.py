@@ -19,9 +19,11 @@ from ipctune.tune.switch import ChangeSwitch, SetSwitch
 from ipctune.tune.trial import load_result
 from ipctune.workload.model import Workload
 
-__all__ = ["prove"]
+__all__ = ["PROOF_PAIRS", "prove"]
 
-_LEAST, _MOST = 6, 24
+PROOF_PAIRS = 6
+"""The fewest pairs of a proof: a sign-flip interval at 95 % needs six."""
+_MOST = 24
 
 
 def prove(
@@ -58,8 +60,8 @@ def _measure(
     switch = SetSwitch([ChangeSwitch(change) for change in changes])
     pairs = Pairs(points, switch, settings.block, settings.rest, rng, settle)
     each = pair_seconds(len(points), settings.block, max(settings.rest, settle))
-    end = time.monotonic() + max(clock.share(0.25), _LEAST * each)
-    while pairs.count() < _LEAST or (pairs.count() < _MOST and time.monotonic() + each < end):
+    end = time.monotonic() + max(clock.share(0.25), PROOF_PAIRS * each)
+    while pairs.count() < PROOF_PAIRS or (pairs.count() < _MOST and time.monotonic() + each < end):
         pairs.measure()
         tick(f"proof: pair {pairs.count()}")
     loads = tuple(load_result(point, s, None) for point, s in zip(points, pairs.series, strict=True))

@@ -17,6 +17,8 @@ __all__ = ["REFERENCE_PAIRS", "Tried", "effect_of", "load_result", "try_out"]
 
 REFERENCE_PAIRS = 6
 """A short look at what the goal could not keep: a sign-flip interval at 95 % needs six pairs."""
+_KEEPS_UP = 0.95
+"""Part of an open loop's rate below which the pair falls behind: latency is then that of a growing queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def try_out(
             settings.goal, loads, idle_vcpus=None, max_cpu=settings.max_cpu, max_idle_cpu=settings.max_idle_cpu
         )
         tick(done, loads)
-        if done >= most or judgement.settled or _futile(settings.goal, pairs, looks):
+        if done >= most or judgement.settled or (not judgement.helps and _futile(settings.goal, pairs, looks)):
             return Tried(loads, judgement, *_blocks(pairs), done)
 
 
@@ -91,6 +93,7 @@ def load_result(point: Point, series: Series, looks: Plan | None) -> LoadResult:
         p50_bound=_harm(series),
         p99_worse=_p99(series),
         extra_vcpus=tried.price_vcpus - now.price_vcpus,
+        keeps_up=min(now.messages_per_second, tried.messages_per_second) >= _KEEPS_UP * load.rate,
         name=load.name,
         metric=load.metric,
     )

@@ -3,15 +3,15 @@
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ipctune.errors import NotPossible
 from ipctune.host.polltime import idle_vcpus
 from ipctune.journal.store import Journal
 from ipctune.knobs.model import Kind
-from ipctune.tune.budget import LEAST_PAIRS, Clock, pairs_for, seconds_for
-from ipctune.tune.goals import Judgement, figure_name, judge, metric, name
+from ipctune.tune.budget import LEAST_PAIRS, Clock, pairs_for, seconds_for, stays
+from ipctune.tune.goals import Judgement, figure_name, judge, lower, metric, name
 from ipctune.tune.measure import Pairs
 from ipctune.tune.model import Goal, LoadResult, NotTried, Outcome, Settings, Trial
 from ipctune.tune.plan import Candidate, Plan
@@ -45,9 +45,10 @@ def run_trials(
     """Fill `trials` and `not_tried`; returns the candidates to be proved and kept."""
     points = points_of(settings, workload)
     loads = len(points)
-    end = time.monotonic() + clock.share(0.5)
+    end = time.monotonic() + clock.trials()
     family = loads * max(1, sum(not c.reference for c in plan.candidates))
     waiting = list(plan.candidates)
+    idle = _IdlePrice(settings.idle)
     winners: list[tuple[Candidate, Trial]] = []
     while waiting:
         candidate = waiting.pop(0)
@@ -60,7 +61,7 @@ def run_trials(
             not_tried.append(NotTried(candidate.knob.id, f"{_value(candidate)}: no time left", needs))
             continue
         try:
-            trial = _one(candidate, points, settings, journal, told, most, family, rng)
+            trial = _one(candidate, points, settings, journal, told, most, family, rng, idle)
         except _InterruptedTrial as cut:
             trials.append(cut.trial)
             raise KeyboardInterrupt from None
@@ -84,6 +85,7 @@ def _one(
     most: int,
     family: int,
     rng: random.Random,
+    idle_price: "_IdlePrice",
 ) -> Trial:
     title = candidate.knob.title
 
@@ -97,7 +99,10 @@ def _one(
             pairs = Pairs(points, switch, settings.block, settings.rest, rng, candidate.knob.settle)
             share = 1 if candidate.reference or candidate.knob.kind is Kind.OPTION else family
             tried = try_out(pairs, settings, most=most, family=share, tick=tick)
-            idle = _idle(switch, told, title, settings.idle) if tried.judgement.keep and _stays(candidate) else None
+            idle = None
+            if tried.judgement.keep and stays(candidate):
+                told.tick(f"{title}: its price on an idle machine")
+                idle = idle_price.of(switch)
     except NotPossible as refused:
         return _refused(candidate, refused)
     except KeyboardInterrupt:
@@ -110,19 +115,31 @@ def _one(
     return _trial(candidate, tried, judgement, idle, settings.goal)
 
 
-def _stays(candidate: Candidate) -> bool:
-    """The kept set holds settings of the machine only; what belongs to a program ends as advice."""
-    return candidate.knob.kind is not Kind.OPTION and not candidate.reference
+@dataclass
+class _IdlePrice:
+    """What a setting burns on an idle machine, in vCPUs, `seconds` a look: the growth over the present state.
 
+    The present state is looked at once: it does not change from winner to winner.
+    """
 
-def _idle(switch: Switch, told: Told, title: str, seconds: float) -> float | None:
-    told.tick(f"{title}: its price on an idle machine")
-    switch.on()
-    before, start = switch.own_cpu_ns(), time.monotonic()
-    polled = idle_vcpus(seconds)
-    took = time.monotonic() - start
-    own = (switch.own_cpu_ns() - before) / (took * 1e9) if took else 0.0
-    return own if polled is None else polled + own
+    seconds: float
+    now: float | None = None
+
+    def of(self, switch: Switch) -> float | None:
+        """The growth with the switch on; None where nothing tells and nothing of ours runs."""
+        if self.now is None:
+            switch.off()
+            self.now = self._polled(switch)
+        switch.on()
+        tried = self._polled(switch)
+        return None if tried is None else max(0.0, tried - (self.now or 0.0))
+
+    def _polled(self, switch: Switch) -> float | None:
+        before, start = switch.own_cpu_ns(), time.monotonic()
+        polled = idle_vcpus(self.seconds)
+        took = time.monotonic() - start
+        own = (switch.own_cpu_ns() - before) / (took * 1e9) if took else 0.0
+        return own if polled is None else polled + own
 
 
 class _InterruptedTrial(Exception):
@@ -166,7 +183,7 @@ def _trial(candidate: Candidate, tried: Tried, judgement: Judgement, idle: float
         value=dict(candidate.value),
         was=candidate.now,
         outcome=_outcome(candidate, tried, judgement, goal),
-        why=_why(tried, judgement),
+        why=_why(candidate, tried, judgement),
         loads=tried.loads,
         idle_vcpus=idle,
         spoiled=tried.spoiled,
@@ -181,13 +198,17 @@ def _outcome(candidate: Candidate, tried: Tried, judgement: Judgement, goal: Goa
         return Outcome.ADVICE if helps else Outcome.NO_GAIN
     if judgement.keep:
         return Outcome.REJECTED if candidate.reference else Outcome.KEPT
+    if judgement.helps and not judgement.settled:
+        return Outcome.UNDECIDED
     if judgement.helps or any(load.p50.word == "better" for load in tried.loads):
         return Outcome.REJECTED
     words = [metric(goal, load).word for load in tried.loads]
     return Outcome.UNDECIDED if "undecided" in words else Outcome.NO_GAIN
 
 
-def _why(tried: Tried, judgement: Judgement) -> str:
+def _why(candidate: Candidate, tried: Tried, judgement: Judgement) -> str:
+    if judgement.keep and candidate.reference:
+        return f"{judgement.why}, but it polls for ever, on an idle machine too: for the goal latency alone"
     if judgement.keep or judgement.helps:
         return judgement.why
     better = [load for load in tried.loads if load.p50.word == "better"]
@@ -213,10 +234,4 @@ def _best(winners: list[tuple[Candidate, Trial]], trials: list[Trial], goal: Goa
 
 def _total(trial: Trial, goal: Goal) -> float:
     """The goal's figure over all loads; lower is better."""
-    return sum(_sign(goal, load) * metric(goal, load).effect for load in trial.loads)
-
-
-def _sign(goal: Goal, load: LoadResult) -> float:
-    own = load.metric is not None and goal in (Goal.LATENCY, Goal.THROUGHPUT)
-    higher = load.higher_is_better if own else goal is Goal.THROUGHPUT
-    return -1.0 if higher else 1.0
+    return sum(lower(goal, load) for load in trial.loads)

@@ -11,10 +11,10 @@ from ipctune.journal.aside import Aside, putting_aside
 from ipctune.journal.store import Journal
 from ipctune.knobs.model import Kind
 from ipctune.knobs.registry import KNOBS
-from ipctune.tune.goals import judge
+from ipctune.tune.goals import Judgement, judge, metric
 from ipctune.tune.loop import placed
 from ipctune.tune.measure import Pairs, pair_seconds
-from ipctune.tune.model import LoadResult, Settings
+from ipctune.tune.model import Goal, LoadResult, Settings
 from ipctune.tune.point import Point, points_of
 from ipctune.tune.refusals import probe
 from ipctune.tune.source import opened
@@ -27,13 +27,15 @@ _LEAST = 6  # pairs
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """`word`: still helps, no longer, or changed by someone else; `changed` are the parts that are not ours now."""
+    """`word`: still helps, no longer, undecided (these pairs could not tell), or changed by someone else; `changed` are
+    the parts that are not ours now."""
 
     word: str
     why: str
     changed: tuple[str, ...]
     loads: tuple[LoadResult, ...]
     pairs: int
+    goal: Goal = Goal.BALANCED
 
 
 class _AsideSwitch:
@@ -91,4 +93,13 @@ def _verify(
             tick(f"pair {pairs.count()}")
     loads = tuple(load_result(point, series, None) for point, series in zip(points, pairs.series, strict=True))
     found = judge(settings.goal, loads, idle_vcpus=None, max_cpu=settings.max_cpu, max_idle_cpu=settings.max_idle_cpu)
-    return Verified("still helps" if found.keep else "no longer", found.why, (), loads, pairs.count())
+    return Verified(_word(settings, found, loads), found.why, (), loads, pairs.count(), settings.goal)
+
+
+def _word(settings: Settings, found: Judgement, loads: Sequence[LoadResult]) -> str:
+    """A gain that half a minute could not tell from none is not gone."""
+    if found.keep:
+        return "still helps"
+    open_yet = found.helps and not found.settled
+    untold = not found.helps and any(metric(settings.goal, load).word == "undecided" for load in loads)
+    return "undecided" if open_yet or untold else "no longer"

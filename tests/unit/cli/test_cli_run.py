@@ -1,13 +1,16 @@
 """A whole life at the command line: tune, status, why, log, verify, keep, revert, uninstall; text and JSON."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 from tests.unit.cli.conftest import Cli
+from tests.unit.host.watched import made_rates
 
 from ipctune.errors import Exit
+from ipctune.host.model_watch import Rates
 from ipctune.host.state import state_path
 from ipctune.journal.status import Status
 from ipctune.tune.model import Outcome, TuneResult
@@ -23,8 +26,9 @@ def values(text: str) -> Any:
 def test_without_a_terminal_it_prints_the_plan_and_goes_on(cli: Cli) -> None:
     answer = cli("tune")
     assert answer.code == Exit.DONE
-    order = ["1  WHY", "The bottleneck: waking a halted vCPU", "2  PLAN", "/proc/sys/fake/helps", "3  TRIED"]
-    order += ["KEPT", "4  RESULT", "ACTIVE UNTIL"]
+    order = ["1  IS IT IPC?", "1,240 wake-ups/s", "2  WHY", "The bottleneck: waking a halted vCPU", "3  PLAN"]
+    order += ["/proc/sys/fake/helps", "4  TRIED"]
+    order += ["KEPT", "5  RESULT", "ACTIVE UNTIL"]
     places = [answer.out.index(part) for part in order]
     assert places == sorted(places)
     assert "\x1b" not in answer.out
@@ -37,10 +41,10 @@ def test_enter_starts_and_no_stops_at_the_plan(cli: Cli) -> None:
     answer = cli("tune")
     assert answer.code == Exit.DONE
     assert "Start?" in answer.out
-    assert "3  TRIED" not in answer.out
+    assert "4  TRIED" not in answer.out
     assert set(cli.machine.state.values()) == {"0"}
     cli.typed = "\n"
-    assert "4  RESULT" in cli("tune").out
+    assert "5  RESULT" in cli("tune").out
 
 
 def test_yes_does_not_ask(cli: Cli) -> None:
@@ -53,7 +57,7 @@ def test_a_dry_run_lists_all_and_writes_nothing(cli: Cli) -> None:
     answer = cli("tune", "--dry-run", "--without", "idles")
     assert answer.code == Exit.DONE
     assert "idles: left out by --without" in answer.out
-    assert "3  TRIED" not in answer.out
+    assert "4  TRIED" not in answer.out
     assert cli.machine.started == []
 
 
@@ -63,6 +67,49 @@ def test_the_result_as_json_has_the_shape_of_the_schema(cli: Cli) -> None:
     assert found.kept == {"helps": {"helps": "1"}}
     assert found.settings.seed == 7
     assert {t.knob: t.outcome for t in found.trials} == {"helps": Outcome.KEPT, "idles": Outcome.NO_GAIN}
+
+
+def busy() -> Rates:
+    """Both vCPUs are full."""
+    return made_rates(vcpus=tuple(replace(v, busy=1.0) for v in made_rates().vcpus), run_wait_ms=900.0)
+
+
+def test_a_larger_cause_stops_it_with_0_and_anyway_goes_on(cli: Cli) -> None:
+    cli.machine.rates = busy()
+    answer = cli("tune")
+    assert answer.code == Exit.DONE
+    for part in ("IPC is not the problem here", "a full vCPU", "nothing was tried", "ipctune tune --anyway"):
+        assert part in answer.out
+    assert "2  WHY" not in answer.out
+    assert cli.machine.state["helps"] == "0"
+    assert "stopped full-vcpu" in cli("log").out
+    again = cli("tune", "--anyway")
+    assert "Going on all the same" in again.out
+    assert cli.machine.state["helps"] == "1"
+
+
+def test_a_larger_cause_as_json(cli: Cli) -> None:
+    cli.machine.rates = busy()
+    found = msgspec.convert(values(cli("tune", "--json").out), TuneResult)
+    assert (found.stopped, found.trials) == ("full-vcpu", ())
+    assert found.watch is not None
+    assert found.watch.stops
+
+
+def test_ctrl_c_during_the_watch_shows_what_was_seen(cli: Cli) -> None:
+    cli.machine.cut_watch = True
+    answer = cli("tune")
+    assert answer.code == Exit.INTERRUPTED
+    assert "1,240 wake-ups/s" in answer.out
+    assert cli.machine.state["helps"] == "0"
+
+
+def test_an_idle_machine_says_so_and_goes_on(cli: Cli) -> None:
+    cli.machine.rates = made_rates(vcpus=tuple(replace(v, busy=0.0) for v in made_rates().vcpus), wakes=2.0)
+    answer = cli("tune")
+    assert "The machine is idle" in answer.out
+    assert "So patterns of our own are measured." in answer.out
+    assert "5  RESULT" in answer.out
 
 
 def test_status_and_why_and_log_tell_of_it(cli: Cli) -> None:

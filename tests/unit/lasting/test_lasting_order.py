@@ -136,9 +136,9 @@ def test_any_file_is_read_without_complaint(lines: list[str]) -> None:
     text = "\n".join(lines)
     for _, _, number in bootorder._sysctls(text):
         assert "=" in lines[number - 1] or lines[number - 1].strip().startswith("-")
-    for kind, path, _, number in bootorder._tmpfiles(text):
-        assert lines[number - 1].strip().startswith(kind)
-        assert path.startswith("/")
+    for line in bootorder._tmpfiles(text):
+        assert bootorder._kind(lines[line.number - 1].strip()) == line.kind
+        assert line.target.startswith("/")
     assert all(0 < number <= len(lines) for *_, number in tuned._options(text))
 
 

@@ -77,6 +77,23 @@ def test_a_limit_that_was_raised_says_what_it_removed() -> None:
 
 EMPTY = {
     "nothing to gain": (result(shown_within=0.06), "Nothing to gain here, shown to within 6 %"),
+    "nothing shown": (result(shown_within=0.41), "Undecided: up to 41 % may be there to gain."),
+    "nothing looked at": (result(), "Undecided: anything may be there to gain."),
+    "no root": (
+        result(
+            bottlenecks=(HALTED,), bottleneck="halted-wake", needs_root=("haltpoll",), trials=(trial(Outcome.ADVICE),)
+        ),
+        "Waking a halted vCPU explains 90 % of the time. What can help needs root:",
+    ),
+    "better in its own figure": (
+        result(
+            bottlenecks=(HALTED,),
+            bottleneck="halted-wake",
+            settings=Settings(goal=Goal.CPU),
+            trials=(trial(Outcome.REJECTED, loads=(load(price=BETTER, p50=WORSE),)),),
+        ),
+        "haltpoll guest_halt_poll_ns 200000 helps, but `cpu` does not keep it:",
+    ),
     "another goal": (
         result(bottlenecks=(HALTED,), bottleneck="halted-wake", trials=(DEAR,)),
         "wake-up latency request 0 helps, but `balanced` does not keep it:",
@@ -172,27 +189,40 @@ def test_a_run_without_figures_shows_none() -> None:
 
 def test_every_figure_of_a_trial_is_one_of_its_own() -> None:
     made = trial(Outcome.NO_GAIN, loads=(load(1000.0, p50=effect("undecided", -0.031, 0.2)),), why="none")
-    told = {text.replace(" ", "") for text in FIGURE.findall(render_trial(made, PLAIN))}
+    told = {text.replace(" ", "") for text in FIGURE.findall(render_trial(made, Goal.BALANCED, PLAIN))}
     own = made.loads[0]
     known = {micro(own.now.p50_ns), micro(own.tried.p50_ns), percent(own.p50.effect), f"{own.p50.could_have_seen:.0%}"}
+    known |= {percent(own.product.effect)}
     assert told <= {text.replace(" ", "") for text in known}
 
 
 def test_an_undecided_trial_says_what_it_could_have_seen() -> None:
-    made = trial(Outcome.UNDECIDED, loads=(load(p50=UNDECIDED),))
-    assert "an effect of 6 % or more would have shown" in render_trial(made, PLAIN)
+    made = trial(Outcome.UNDECIDED, loads=(load(product=UNDECIDED),))
+    assert "latency × price +0.0 % (-20 … +20): undecided; 6 % would have shown" in render_trial(
+        made, Goal.BALANCED, PLAIN
+    )
 
 
 def test_too_few_pairs_for_an_interval_are_said() -> None:
     made = trial(Outcome.REJECTED, loads=(load(p50=effect("undecided", 0.1, low=None, high=None, pairs=3)),))
-    assert "+10 % (3 pairs: too few)" in render_trial(made, PLAIN)
+    assert "+10 % (3 pairs: too few)" in render_trial(made, Goal.BALANCED, PLAIN)
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_every_outcome_has_its_line(outcome: Outcome) -> None:
-    text = render_trial(trial(outcome), PLAIN)
+    text = render_trial(trial(outcome), Goal.BALANCED, PLAIN)
     assert outcome.value in text.lower()
     assert "latency × price" in text
+
+
+def test_a_load_that_falls_behind_is_said() -> None:
+    made = trial(Outcome.NO_GAIN, loads=(load(20_000.0, keeps_up=False),))
+    assert "falls behind that rate" in render_trial(made, Goal.BALANCED, PLAIN)
+
+
+def test_causes_that_were_not_looked_at_are_named() -> None:
+    text = render(result(shown_within=0.06, bottlenecks=(), unseen=("run-queue wait (needs root: SCHED_FIFO)",)), PLAIN)
+    assert "Not looked at: run-queue wait (needs root: SCHED_FIFO)." in text
 
 
 # Why and plan.
@@ -263,4 +293,4 @@ def test_durations(seconds: float, text: str) -> None:
 def test_the_table_of_loads_fits_80_columns() -> None:
     far = replace(effect("better", -0.894, low=-0.912), high=-0.876)
     made = trial(Outcome.KEPT, loads=(load(1000.0, p50=far), load(p50=far), load(20_000.0, p50=UNDECIDED)))
-    assert [line for line in render_trial(made, PLAIN).splitlines() if len(line) > 80] == []
+    assert [line for line in render_trial(made, Goal.BALANCED, PLAIN).splitlines() if len(line) > 80] == []

@@ -12,13 +12,17 @@ from math import exp
 
 import pytest
 from tests.trees.make import TREES, root_of
+from tests.unit.host.watched import made_rates
 
 from ipctune.bench.block import Block, Latency, MachineCost, Side
 from ipctune.bench.curve import Curve, Point
+from ipctune.bench.hops import HopCost
 from ipctune.bench.spec import Spec
 from ipctune.errors import NotPossible
 from ipctune.host import read_host
 from ipctune.host.model import Host
+from ipctune.host.model_watch import Rates, Watch
+from ipctune.host.watch import WatchCut
 from ipctune.journal.store import Journal
 from ipctune.knobs.files import ALLOWED
 from ipctune.knobs.model import Cause, Hints, Kind, Knob, Parts, Scope, Value
@@ -70,6 +74,17 @@ class Machine:
     blocks: int = 0
     interrupt_at: int | None = None
     started: list[str] = field(default_factory=list)
+    rates: Rates = field(default_factory=made_rates)
+    watched: list[float] = field(default_factory=list)
+    cut_watch: bool = False
+
+    def observe(self, seconds: float, _tick: object = None) -> Rates | None:
+        """What the machine's own programs do."""
+        self.watched.append(seconds)
+        self.now += seconds
+        if self.cut_watch:
+            raise WatchCut(self.rates)
+        return self.rates
 
     def monotonic(self) -> float:
         return self.now
@@ -207,13 +222,16 @@ def make_knob(
 
 def install(machine: Machine, monkeypatch: pytest.MonkeyPatch, *knobs: Knob) -> None:
     """Put the machine in the place of the real one, and these knobs in the place of ours."""
-    for module in ("measure", "budget", "trials", "proof", "evidence", "refusals", "loop", "verify"):
+    for module in ("measure", "budget", "trials", "proof", "causes", "evidence", "refusals", "loop", "verify"):
         monkeypatch.setattr(f"ipctune.tune.{module}.time", _Clock(machine))
-    for module in ("measure", "evidence", "refusals"):
+    for module in ("measure", "causes", "refusals"):
         monkeypatch.setattr(f"ipctune.tune.{module}.run", machine.run)
     monkeypatch.setattr("ipctune.tune.trials.idle_vcpus", machine.idle_vcpus)
+    monkeypatch.setattr("ipctune.tune.causes.halts", lambda _cpus: None)
     monkeypatch.setattr("ipctune.tune.evidence.halts", lambda: None)
     monkeypatch.setattr("ipctune.tune.evidence.measure_curve", lambda cpus, _seed, **_: curve(cpus))
+    monkeypatch.setattr("ipctune.tune.watching.observe", machine.observe)
+    monkeypatch.setattr("ipctune.tune.watching.hop_cost", lambda *_, **__: HopCost(22_000.0, 3000.0))
     for name in ("start", "end", "set_timer", "clear_timer"):
         monkeypatch.setattr(f"ipctune.journal.launch.{name}", lambda *_, name=name: machine.started.append(name))
     monkeypatch.setattr("ipctune.journal.session.remove_files", list)
@@ -273,12 +291,16 @@ class Told:
     trials: list[Trial] = field(default_factory=list)
     stages: list[str] = field(default_factory=list)
     evidence: list[Evidence] = field(default_factory=list)
+    watches: list[tuple[Watch, bool]] = field(default_factory=list)
 
     def stage(self, name: str, seconds: float) -> None:
         self.stages.append(name)
 
     def tick(self, text: str) -> None:
         assert text
+
+    def watched(self, watch: Watch, *, goes_on: bool) -> None:
+        self.watches.append((watch, goes_on))
 
     def found(self, evidence: Evidence) -> None:
         self.evidence.append(evidence)

@@ -8,6 +8,7 @@ from math import exp
 from typing import Any
 
 import pytest
+from tests.unit.host.watched import made_rates
 from tests.unit.tune.machine import Does, Machine, Told, host, install, make_knob, nothing_left, settings
 
 from ipctune.errors import NotPossible, WorkloadFailed
@@ -17,6 +18,7 @@ from ipctune.knobs.model import Cause, Kind, Knob
 from ipctune.report.style import PLAIN
 from ipctune.report.tune import render, render_plan, render_trial, render_why
 from ipctune.report.verify import render as render_verify
+from ipctune.report.watch import after_watch
 from ipctune.tune.budget import shortage
 from ipctune.tune.loop import tune
 from ipctune.tune.model import Goal, Outcome, Settings, TuneResult
@@ -197,6 +199,20 @@ def test_a_workload_that_is_not_possible_is_no_refusal_of_a_setting(loop: Loop) 
     assert nothing_left(loop.machine, loop.journal)
 
 
+# The watch before it.
+
+
+def test_a_larger_cause_than_ipc_is_shown_and_does_not_stop_it(loop: Loop) -> None:
+    loop.machine.rates = made_rates(vcpus=tuple(replace(v, busy=1.0) for v in made_rates().vcpus), run_wait_ms=900.0)
+    found = loop(loop.knob("helps", HELPS))
+    assert found.watch is not None
+    assert found.watch.stops
+    assert (found.stopped, found.settings.watch_stops) == ("", False)
+    assert [goes_on for _, goes_on in loop.told.watches] == [True]
+    assert found.kept == {"helps": {"helps": "1"}}
+    assert "with your command" in after_watch(found.watch, goes_on=True, command=True)
+
+
 # Evidence and plan.
 
 
@@ -238,7 +254,7 @@ def test_a_long_command_is_told_what_time_it_needs_before_anything_is_tried(loop
 def test_where_the_time_is_enough_nothing_is_said(loop: Loop) -> None:
     loop(loop.knob("helps", HELPS))
     assert loop.told.plans[0].notes == ()
-    assert shortage((), settings(), 1) == ""
+    assert shortage((), settings(), 1, 0.0) == ""
 
 
 # Afterwards.
@@ -247,8 +263,9 @@ def test_where_the_time_is_enough_nothing_is_said(loop: Loop) -> None:
 def test_the_screens_show_the_metric_and_not_a_median(loop: Loop) -> None:
     loop.fake.higher = True
     found = loop(loop.knob("helps", HELPS))
-    text = render(found, PLAIN) + render_trial(found.trials[0], PLAIN)
+    text = render(found, PLAIN) + render_trial(found.trials[0], Goal.BALANCED, PLAIN)
     assert "metric " in text
+    assert "metric × price -" in text
     assert re_figures(text) > 0
     assert "p50" not in text
     assert "median" not in text

@@ -6,10 +6,13 @@ import pytest
 from tests.unit.tune.machine import Does, Machine, host, install, make_knob, settings
 
 from ipctune.bench.core import Refused, _Refusal
+from ipctune.bench.wake import Knee
+from ipctune.host import polltime
 from ipctune.host.model import Host
-from ipctune.tune import evidence as module
+from ipctune.tune import causes as module
+from ipctune.tune import evidence
 from ipctune.tune.evidence import LEAST_SHARE, Evidence, gather, name_bottleneck
-from ipctune.tune.model import Bottleneck
+from ipctune.tune.model import Bottleneck, Goal
 
 
 def cause(name: str, share: float, low: float | None) -> Bottleneck:
@@ -69,11 +72,12 @@ def test_without_halts_it_is_not_the_halted_wake(
     install(machine, monkeypatch)
     total = [0]
 
-    def halts() -> int:
+    def halts(_cpus: object) -> int:
         total[0] += round(rate * 0.25e9 / 45_000)
         return total[0]
 
     monkeypatch.setattr(module, "halts", halts)
+    monkeypatch.setattr(evidence, "halts", lambda: 1)
     found = gather(host(), settings(), 45.0, lambda _text: None)
     assert found.bottleneck == named
     halted = next(b for b in found.bottlenecks if b.cause == "halted-wake")
@@ -113,6 +117,38 @@ def test_on_one_vcpu_there_is_no_curve_and_no_wake(machine: Machine, monkeypatch
     assert "halted-wake" not in {b.cause for b in found.bottlenecks}
 
 
+@pytest.mark.parametrize(("kind", "named"), [("awake", "none"), ("nobody", "halted-wake")])
+def test_without_cpuidle_the_curve_tells_whether_anyone_halts(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, kind: str, named: str
+) -> None:
+    machine.does["cpus", "same"] = Does(flat=0.1)
+    monkeypatch.setattr(evidence, "knee", lambda _curve: Knee(kind))
+    assert gathered(machine, monkeypatch).bottleneck == named
+
+
+def test_a_stream_is_looked_at_for_halts_at_its_rate(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine.does["cpus", "same"] = Does(rate=0.1)
+    found = gathered(machine, monkeypatch, spec=settings().spec.replace(pattern="stream"))
+    assert found.bottleneck == "halted-wake"
+    assert "(at 1,000/s)" in next(b for b in found.bottlenecks if b.cause == "halted-wake").evidence[0]
+
+
+def test_what_stays_open_is_measured_longer_where_nothing_else_will_be(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.noise = 0.2
+    few = {b.cause: (b.low, b.high) for b in gathered(machine, monkeypatch, seconds=1.0).bottlenecks}
+    machine.blocks = 0
+    more = {b.cause: (b.low, b.high) for b in gathered(machine, monkeypatch, seconds=600.0).bottlenecks}
+    assert few != more
+
+
+def test_causes_that_can_not_be_looked_at_are_named(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    user = replace(host(), privileges=replace(host().privileges, euid=1000, caps=frozenset[str]()))
+    assert any("run-queue wait" in text for text in gathered(machine, monkeypatch, user).unseen)
+    assert gathered(machine, monkeypatch).unseen == ()
+
+
 def test_hints_name_the_workload_and_the_consumer(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     hints = gathered(machine, monkeypatch).hints
     assert (hints["mechanism"], hints["pattern"], hints["consumer_cpu"]) == ("pipe", "ping-pong", "1")
@@ -124,8 +160,9 @@ def test_a_value_of_the_curve_is_suggested_only_within_the_bound(
 ) -> None:
     assert "poll_ns" in gathered(machine, monkeypatch, max_cpu=10.0).hints
     assert "poll_ns" not in gathered(machine, monkeypatch, max_cpu=0.0).hints
+    assert "poll_ns" in gathered(machine, monkeypatch, max_cpu=0.0, goal=Goal.LATENCY).hints
 
 
 def test_halts_are_those_of_states_other_than_poll() -> None:
-    found = module.halts()
+    found = polltime.halts()
     assert found is None or found >= 0

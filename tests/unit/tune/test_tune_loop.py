@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import pytest
+from tests.unit.host.watched import made_rates
 from tests.unit.tune.machine import Does, Machine, Told, host, install, make_knob, nothing_left, settings
 from tests.unit.tune.made import effect, load, trial
 
@@ -10,12 +11,15 @@ from ipctune.bench.block import Block
 from ipctune.bench.core import Refused, _Refusal
 from ipctune.bench.spec import Spec
 from ipctune.errors import NotPossible
+from ipctune.host.model_watch import WaitCause
 from ipctune.journal.session import exclusive
 from ipctune.journal.store import Journal
 from ipctune.knobs.model import Cause, Kind, Knob
-from ipctune.tune.loop import Declined, _shown_within, placed, tune
-from ipctune.tune.model import Goal, Outcome, Proof, Settings, TuneResult
+from ipctune.tune.loop import Declined, placed, tune
+from ipctune.tune.model import Bottleneck, Goal, Outcome, Proof, Settings, TuneResult
+from ipctune.tune.summary import shown_within
 
+host_of = host
 HELPS = Does(rate=0.8, flat=0.15, cpu=0.4)
 
 
@@ -53,7 +57,7 @@ def test_what_helps_is_proved_and_kept_until_the_deadline(loop: Loop) -> None:
     assert [(x.rate, x.placement) for x in found.proof.loads] == [
         (1000.0, "across"), (0.0, "across"), (1000.0, "free"), (0.0, "free"),
     ]  # fmt: skip
-    assert loop.told.stages == ["why", "trials", "proof"]
+    assert loop.told.stages == ["watch", "why", "trials", "proof"]
     assert loop.machine.started[-1] == "start"  # the watchdog has the last word about the deadline
     active = loop.journal.active()
     assert active is not None
@@ -103,7 +107,7 @@ def test_declined_writes_nothing(loop: Loop) -> None:
     assert loop.machine.started == []
 
 
-@pytest.mark.parametrize("block", [5, 61, 70, 200, 340])
+@pytest.mark.parametrize("block", [5, 61, 70, 200, 300])
 def test_an_interrupt_takes_everything_back_and_keeps_what_was_measured(loop: Loop, block: int) -> None:
     loop.machine.interrupt_at = block
     found = loop(loop.knob("idles"), loop.knob("helps", HELPS))
@@ -151,9 +155,22 @@ def test_an_interrupt_before_the_evidence_names_no_refusal(loop: Loop) -> None:
     assert found.bottleneck != "refused"
 
 
+def test_without_root_what_root_could_try_is_named(loop: Loop) -> None:
+    knobs = (loop.knob("helps", HELPS), make_knob(loop.machine, "cpus", "same", kind=Kind.OPTION))
+    loop.monkeypatch.setattr(
+        f"{__name__}.host", lambda: replace(host_of(), privileges=replace(host_of().privileges, euid=1000))
+    )
+    assert loop(*knobs, asked=settings(only=("cpus",))).needs_root == ("helps",)
+
+
+def test_a_cause_without_a_bound_leaves_everything_open() -> None:
+    assert shown_within((Bottleneck("copying", "copying", None, None, None, ()),), []) == 1.0
+    assert shown_within((), []) is None
+
+
 def test_what_could_have_been_seen_is_what_it_is_shown_to_within() -> None:
     seen = load(p50=effect("no difference", 0.0, could_have_seen=0.3))
-    assert _shown_within((), [trial(Outcome.NO_GAIN, loads=(seen,))]) == pytest.approx(0.3)
+    assert shown_within((), [trial(Outcome.NO_GAIN, loads=(seen,))]) == pytest.approx(0.3)
 
 
 def test_only_what_belongs_to_a_program_opens_no_journal(loop: Loop) -> None:
@@ -178,6 +195,69 @@ def test_what_an_earlier_run_left_is_restored_first_and_named(loop: Loop) -> Non
     found = loop(helps, loop.knob("idles"), asked=settings(only=("idles",)))
     assert found.recovered == ("/proc/sys/fake/helps: restored",)
     assert loop.machine.state["helps"] == "0"
+
+
+# The watch before it.
+
+
+FULL = made_rates(vcpus=tuple(replace(v, busy=1.0) for v in made_rates().vcpus), run_wait_ms=900.0)
+IDLE = made_rates(vcpus=tuple(replace(v, busy=0.0) for v in made_rates().vcpus), wakes=2.0)
+
+
+def test_the_watch_is_a_part_of_the_first_quarter(loop: Loop) -> None:
+    found = loop(loop.knob("helps", HELPS))
+    assert loop.machine.watched == [10.0]
+    assert found.watch is not None
+    assert (found.watch.cause, found.watch.ceiling.hop_ns, found.stopped) == (WaitCause.IPC, 19_000.0, "")
+    assert loop.told.watches == [(found.watch, True)]
+
+
+@pytest.mark.parametrize(("seconds", "watched"), [(45.0, 2.5), (180.0, 10.0), (86_400.0, 10.0)])
+def test_a_short_run_watches_less(loop: Loop, seconds: float, watched: float) -> None:
+    loop.machine.rates = FULL
+    loop(loop.knob("helps", HELPS), asked=settings(seconds=seconds))
+    assert loop.machine.watched == [watched]
+
+
+def test_a_larger_cause_ends_the_run_before_anything_is_tried(loop: Loop) -> None:
+    loop.machine.rates = FULL
+    found = loop(loop.knob("helps", HELPS))
+    assert (found.stopped, found.interrupted, found.trials, found.bottlenecks) == ("full-vcpu", False, (), ())
+    assert loop.told.stages == ["watch"]
+    assert [goes_on for _, goes_on in loop.told.watches] == [False]
+    assert loop.machine.started == []
+    assert nothing_left(loop.machine, loop.journal)
+
+
+def test_it_goes_on_where_it_is_told_to(loop: Loop) -> None:
+    loop.machine.rates = FULL
+    found = loop(loop.knob("helps", HELPS), asked=settings(watch_stops=False))
+    assert found.kept == {"helps": {"helps": "1"}}
+    assert found.stopped == ""
+    assert [goes_on for _, goes_on in loop.told.watches] == [True]
+
+
+def test_an_idle_machine_is_tuned_by_the_built_in_patterns(loop: Loop) -> None:
+    loop.machine.rates = IDLE
+    found = loop(loop.knob("helps", HELPS))
+    assert found.watch is not None
+    assert found.watch.cause is WaitCause.IDLE
+    assert found.kept == {"helps": {"helps": "1"}}
+
+
+def test_ctrl_c_during_the_watch_keeps_what_was_seen(loop: Loop) -> None:
+    loop.machine.cut_watch = True
+    found = loop(loop.knob("helps", HELPS))
+    assert found.interrupted
+    assert found.watch is not None
+    assert found.watch.ceiling.unknown == "interrupted"
+    assert found.stopped == ""
+    assert nothing_left(loop.machine, loop.journal)
+
+
+def test_no_watch_where_none_is_asked_for(loop: Loop) -> None:
+    found = loop(loop.knob("idles"), asked=settings(watch=0.0))
+    assert (found.watch, loop.machine.watched, loop.told.watches) == (None, [], [])
 
 
 # A workload that is refused.
@@ -211,6 +291,23 @@ def test_a_limit_that_refuses_the_workload_is_raised_and_kept(loop: Loop) -> Non
     assert found.kept == {"kernel.msgmax": {"kernel.msgmax": "1"}}
     assert loop.machine.state["kernel.msgmax"] == "1"
     assert "the workload runs now" in found.advice[0].text
+
+
+@pytest.mark.parametrize("asked", [settings(without=("kernel.msgmax",)), settings(only=("helps",))])
+def test_a_limit_that_the_user_left_out_is_not_raised(loop: Loop, asked: Settings) -> None:
+    refusing(loop, "kernel.msgmax", 1)
+    with pytest.raises(NotPossible, match="refuses the workload") as error:
+        loop(limit(loop), loop.knob("helps", HELPS), asked=asked)
+    assert "kernel.msgmax would have to be raised" in error.value.hint
+    assert nothing_left(loop.machine, loop.journal)
+
+
+def test_a_refused_workload_is_helped_whatever_else_is_slow(loop: Loop) -> None:
+    loop.machine.rates = FULL
+    refusing(loop, "kernel.msgmax", 1)
+    found = loop(limit(loop))
+    assert found.kept == {"kernel.msgmax": {"kernel.msgmax": "1"}}
+    assert found.stopped == ""
 
 
 def test_a_limit_that_is_not_enough_goes_back(loop: Loop) -> None:

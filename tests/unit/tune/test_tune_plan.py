@@ -47,6 +47,17 @@ def test_for_latency_what_always_polls_is_a_candidate_like_others(
     assert [c.reference for c in plan.candidates] == [False]
 
 
+def test_a_second_cause_that_is_sure_is_tried_after_the_first(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copying = make_knob(machine, "second", "1", helps=Cause.COPYING)
+    install(machine, monkeypatch, copying, make_knob(machine, "first", "1"))
+    found = evidence()
+    second = replace(found.bottlenecks[0], cause="copying", share=0.3, low=0.2, high=0.4)
+    plan = make_plan(host(), settings(), replace(found, bottlenecks=(second, *found.bottlenecks)))
+    assert order(plan) == ["first", "second"]
+
+
 def test_reasons_for_what_is_left_out(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     knobs = (
         make_knob(machine, "named", "1"),

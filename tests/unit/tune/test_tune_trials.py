@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
-from tests.unit.tune.machine import Does, Machine, Told, evidence, host, install, make_knob, nothing_left, settings
+from tests.unit.tune.machine import Does, Machine, Told, evidence, host, install, make_knob, settings
 
 from ipctune.journal.session import tuning
 from ipctune.journal.store import Journal
@@ -48,7 +48,9 @@ class Runner:
             found.winners = run_trials(
                 plan, asked, session.journal, Told(), found.trials, found.not_tried, clock, random.Random(7)
             )
-            assert nothing_left(self.machine, self.journal)
+            assert not self.machine.held
+            assert not self.journal.entries()
+            assert {self.machine.state[k.id] for k in knobs if k.id in self.machine.state} <= {"0"}
         return found
 
 
@@ -110,6 +112,28 @@ def test_what_always_polls_gets_one_short_look_and_is_never_kept(ran: Runner) ->
     assert found.trials[0].loads[0].p50.pairs == 6
 
 
+def test_a_reference_that_the_figures_would_keep_says_why_it_is_not(ran: Runner) -> None:
+    found = ran(knob(ran, "lease", HELPS, kind=Kind.LEASE, always_polls=True))
+    assert "it polls for ever, on an idle machine too: for the goal latency alone" in found.trials[0].why
+
+
+def test_the_idle_price_is_what_the_setting_adds(ran: Runner) -> None:
+    ran.machine.state["there"] = "x"
+    ran.machine.does["there", "x"] = Does(idle=0.5)  # somebody else's polling, with the setting and without
+    found = ran(knob(ran, "helps", HELPS))
+    ran.machine.state["there"] = "0"
+    assert found.trials[0].idle_vcpus == 0.0
+    assert found.outcomes() == {"helps": Outcome.KEPT}
+
+
+def test_a_gain_that_is_not_yet_shown_harmless_is_measured_on_and_not_rejected(ran: Runner) -> None:
+    ran.machine.noise = 0.35
+    found = ran(knob(ran, "helps", Does(flat=0.1, cpu=0.5)))
+    assert found.trials[0].outcome is Outcome.UNDECIDED
+    assert "not yet shown" in found.trials[0].why
+    assert found.trials[0].blocks // 4 == 40
+
+
 def test_what_belongs_to_a_program_ends_as_advice(ran: Runner) -> None:
     ran.machine.does["cpus", "same"] = HELPS
     placement = make_knob(ran.machine, "cpus", "same", kind=Kind.OPTION)
@@ -147,7 +171,7 @@ def test_a_second_value_is_left_out_when_the_first_wins(ran: Runner) -> None:
 
 
 def test_what_got_no_time_is_listed_with_the_time_it_needs(ran: Runner) -> None:
-    found = ran(*(knob(ran, f"k{i}") for i in range(6)), asked=settings(seconds=60.0))
+    found = ran(*(knob(ran, f"k{i}") for i in range(6)), asked=settings(seconds=80.0))
     left = {n.knob: n.seconds for n in found.not_tried}
     assert found.trials
     assert left
@@ -164,7 +188,7 @@ def test_trials_stay_within_half_of_the_run(ran: Runner) -> None:
 
 def test_every_trial_gets_its_least_pairs_before_any_gets_more(ran: Runner) -> None:
     ran.machine.noise = 0.3  # nobody is decided early
-    found = ran(*(knob(ran, f"k{i}") for i in range(3)), asked=settings(seconds=150.0))
+    found = ran(*(knob(ran, f"k{i}") for i in range(3)), asked=settings(seconds=170.0))
     pairs = [t.blocks // 4 for t in found.trials]
     assert min(pairs) >= LEAST_PAIRS
     assert len(found.trials) == 3
