@@ -18,6 +18,7 @@ from ipctune.bench.core import run
 from ipctune.bench.spec import Spec
 from ipctune.tune.measure import Pairs
 from ipctune.tune.model import Goal, Settings
+from ipctune.tune.point import Point
 from ipctune.tune.trial import try_out
 
 SLOWER = 0.10
@@ -35,8 +36,8 @@ class Slowed:
     def off(self) -> None:
         return
 
-    def spec(self, spec: Spec, *, on: bool) -> Spec:
-        return spec.replace(work_ns=self._work_ns) if on else spec
+    def spec(self, spec: Point, *, on: bool) -> Point:
+        return spec.replace(work_ns=self._work_ns) if on and isinstance(spec, Spec) else spec
 
     def own_cpu_ns(self) -> float:
         return 0.0

@@ -19,7 +19,12 @@ __all__ = ["command"]
     help="What a change is kept for: latency × price, latency alone, messages/s, or CPU a message.",
 )
 @click.option(
-    "--time", "seconds", type=DURATION, default="3m", show_default=True, help="Length of the run, 78s to 24h."
+    "--time",
+    "seconds",
+    type=DURATION,
+    default="3m",
+    show_default=True,
+    help="Length of the run, 78s (--command: 32s) to 24h.",
 )
 @click.option(
     "--mechanism", default="pipe", show_default=True, help="What the pair talks through; see `ipctune bench`."
@@ -39,6 +44,26 @@ __all__ = ["command"]
     default=1000.0,
     show_default=True,
     help="Messages/s of the load that is not flat out.",
+)
+@click.option(
+    "--command", "line", metavar="CMD", default=None, help="Measure this command (sh -c) instead of the built-in pair."
+)
+@click.option(
+    "--metric",
+    metavar="REGEX|json:PATH",
+    default=None,
+    help="Its figure: the first group of the last match in its output, or a value in the last JSON that it prints. "
+    "Higher is better.",
+)
+@click.option("--lower-is-better", is_flag=True, help="… unless this is given.")
+@click.option("--private", is_flag=True, help="Run it in IPC and network namespaces of its own (lo alone is up).")
+@click.option("--prepare", metavar="CMD", default=None, help="Run before each run of the command, not timed.")
+@click.option("--cleanup", metavar="CMD", default=None, help="Run after each run of the command, not timed.")
+@click.option(
+    "--timeout",
+    type=DURATION,
+    default=None,
+    help="Longest run, and longest --prepare and --cleanup. Default: ten times the first run, at least 10s.",
 )
 @click.option(
     "--only",
@@ -80,6 +105,8 @@ def command(make_last: bool, yes: bool, dry_run: bool, wait: bool, as_json: bool
     Needs:   root for settings of the machine; without it, advice for programs.
 
     With a terminal it asks before it starts; without one it prints the plan and goes on.
+    With --command it runs that before the plan, a few times; nothing is set, and the
+    watch of your programs only informs.
     """
     if make_last and not yes and not sys.stdin.isatty():
         raise WrongUse(

@@ -10,6 +10,7 @@ import click
 
 from ipctune.bench.core import mechanisms
 from ipctune.bench.spec import Spec
+from ipctune.cli.command_line import command_line
 from ipctune.cli.progress import Progress
 from ipctune.cli.signals import ended_by_signals
 from ipctune.errors import Exit, NotPossible, WrongUse
@@ -42,10 +43,12 @@ __all__ = ["run_tune"]
 class _Screen(Progress):
     """Shows a run as it goes, and asks once."""
 
-    def __init__(self, journal: Journal, goal: Goal, *, yes: bool, dry_run: bool, quiet: bool, make_last: bool) -> None:
+    def __init__(
+        self, journal: Journal, asked: Settings, *, yes: bool, dry_run: bool, quiet: bool, make_last: bool
+    ) -> None:
         super().__init__()
         self._journal, self._yes, self._dry_run, self._quiet = journal, yes, dry_run, quiet
-        self._make_last, self._goal = make_last, goal
+        self._make_last, self._asked = make_last, asked
         self._style = Style.auto(sys.stderr if quiet else sys.stdout)
 
     def say(self, text: str) -> None:
@@ -56,7 +59,7 @@ class _Screen(Progress):
 
     def watched(self, watch: Watch, *, goes_on: bool) -> None:
         text = render_watch(watch, self._style, title="1  IS IT IPC?")
-        self.say(text + after_watch(watch, goes_on=goes_on))
+        self.say(text + after_watch(watch, goes_on=goes_on, command=self._asked.command is not None))
 
     def found(self, evidence: Evidence) -> None:
         self.say(render_why(evidence, self._style))
@@ -77,7 +80,7 @@ class _Screen(Progress):
         return tuple(f"{path} (--commit)" for path in plan_files(kept, systemd=systemd()).files)
 
     def tried(self, trial: Trial) -> None:
-        self.say(render_trial(trial, self._goal, self._style))
+        self.say(render_trial(trial, self._asked.goal, self._style))
 
     def stage(self, name: str, seconds: float) -> None:
         if name in ("trials", "limits"):
@@ -90,7 +93,7 @@ def run_tune(options: dict[str, Any], *, make_last: bool, yes: bool, dry_run: bo
     settings = _settings(options)
     journal = open_journal()
     assert journal is not None
-    screen = _Screen(journal, settings.goal, yes=yes, dry_run=dry_run, quiet=as_json, make_last=make_last)
+    screen = _Screen(journal, settings, yes=yes, dry_run=dry_run, quiet=as_json, make_last=make_last)
     with screen, ended_by_signals():
         with exclusive(journal, wait=wait, look_only=dry_run) as recovered:
             host = read_host(quick=True)
@@ -125,9 +128,9 @@ def _save(journal: Journal, result: TuneResult) -> str:
 
 
 def _note(journal: Journal, result: TuneResult) -> None:
-    goal = result.settings.goal.value
+    goal, line = result.settings.goal.value, result.settings.command
     told = {"kept": result.kept, "goal": goal, "interrupted": result.interrupted, "stopped": result.stopped}
-    journal.note("tuned", run=result.run, **told)
+    journal.note("tuned", run=result.run, command=line.command if line else "", **told)
 
 
 def _planned(result: TuneResult, *, as_json: bool) -> None:
@@ -154,19 +157,30 @@ def _headline(host: Host) -> str:
     )
 
 
+def _check_time(options: dict[str, Any], *, of_a_command: bool) -> None:
+    """Raises WrongUse where the time can't hold a verdict and its proof, as far as is known before a command has run.
+
+    The pair has two loads, and in the proof both again, not pinned; a command has one, of unknown length.
+    """
+    loads, block = (1, 0.0) if of_a_command else (2, options["block"])
+    trial = 2 * (LEAST_PAIRS * pair_seconds(loads, block, options["rest"]) + 2 * Settings().idle)
+    proof = 4 * PROOF_PAIRS * pair_seconds(loads if of_a_command else 2 * loads, block, options["rest"])
+    least = math.floor(max(trial, proof))
+    if not least <= options["seconds"] <= 86400:
+        raise WrongUse(
+            f"--time takes {least}s to 24h",
+            hint=f"a verdict needs {LEAST_PAIRS} pairs and a look at the idle machine in half of it, its proof "
+            f"{PROOF_PAIRS} pairs in a quarter",
+        )
+
+
 def _settings(options: dict[str, Any]) -> Settings:
     named = (*options["only"], *options["without"])
     unknown = [name for name in named if name not in KNOBS]
     if unknown:
         raise WrongUse(f"there is no knob {unknown[0]}", hint=f"one of {', '.join(KNOBS)}")
-    trial = 2 * LEAST_PAIRS * pair_seconds(2, options["block"], options["rest"])
-    proof = 4 * PROOF_PAIRS * pair_seconds(4, options["block"], options["rest"])
-    least = max(trial, proof)
-    if not math.floor(least) <= options["seconds"] <= 86400:
-        raise WrongUse(
-            f"--time takes {math.floor(least)}s to 24h",
-            hint=f"a verdict needs {LEAST_PAIRS} pairs in half of it, its proof {PROOF_PAIRS} in a quarter",
-        )
+    command = command_line(options)
+    _check_time(options, of_a_command=command is not None)
     known = [m.name for m in mechanisms()]
     if options["mechanism"] not in known:
         raise WrongUse(f"there is no mechanism {options['mechanism']}", hint=f"one of {', '.join(known)}")
@@ -184,6 +198,7 @@ def _settings(options: dict[str, Any]) -> Settings:
         seed=seed,
         only=tuple(options["only"]),
         without=tuple(options["without"]),
-        watch_stops=not options["anyway"],
+        command=command,
+        watch_stops=command is None and not options["anyway"],
         **{name: options[name] for name in same},
     )

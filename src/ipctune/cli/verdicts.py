@@ -4,6 +4,7 @@ from ipctune.errors import NotPossible
 from ipctune.host import read_host
 from ipctune.host.state import State
 from ipctune.report.words import effect, load_name
+from ipctune.tune.goals import figure_name
 from ipctune.tune.model import TuneResult
 from ipctune.tune.save import load
 
@@ -36,5 +37,5 @@ def effects_of(state: State, run: str) -> dict[str, str]:
     result = _run(state, run)
     if result is None or result.proof is None or not result.kept:
         return {}
-    said = "; ".join(f"p50 {effect(load.p50)} {load_name(load)}" for load in result.proof.loads[:2])
+    said = "; ".join(f"{figure_name(load)} {effect(load.p50)} {load_name(load)}" for load in result.proof.loads[:2])
     return {next(iter(result.kept)): said}

@@ -1,10 +1,11 @@
-"""Time that idle vCPUs spend polling: the guest counts it as idle, so top does not show it."""
+"""What idle vCPUs do: the time that they poll, which the guest counts as idle, and how often they halt."""
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["idle_vcpus", "poll_us"]
+__all__ = ["halts", "idle_vcpus", "poll_us"]
 
 
 def poll_us() -> int | None:
@@ -18,6 +19,23 @@ def poll_us() -> int | None:
         try:
             if (state / "name").read_text().strip() == "POLL":
                 total += int((state / "time").read_text())
+                seen = True
+        except (OSError, ValueError):
+            continue
+    return total if seen else None
+
+
+def halts(cpus: Sequence[int] = (-1,)) -> int | None:
+    """How often these vCPUs have entered an idle state other than POLL; None without a cpuidle driver.
+
+    -1 among them stands for every vCPU. Source: Documentation/admin-guide/pm/cpuidle.rst.
+    """
+    total, seen = 0, False
+    names = {"cpu[0-9]*" if cpu < 0 else f"cpu{cpu}" for cpu in cpus}
+    for state in (path for name in names for path in Path("/sys/devices/system/cpu").glob(f"{name}/cpuidle/state*")):
+        try:
+            if (state / "name").read_text().strip() != "POLL":
+                total += int((state / "usage").read_text())
                 seen = True
         except (OSError, ValueError):
             continue

@@ -17,7 +17,7 @@ def _placement(host: Host, _hints: Hints) -> Sequence[Value]:
 
 
 def _batch(_host: Host, hints: Hints) -> Sequence[Value]:
-    return ({"policy": "batch"},) if hints.get("pattern") == "stream" else ()
+    return ({"policy": "batch"},) if hints.get("pattern") in ("stream", "own") else ()
 
 
 def _pipe(host: Host, hints: Hints) -> Sequence[Value]:

@@ -10,19 +10,21 @@ from ipctune.report.watch import CAUSES, render_watch
 from ipctune.report.words import duration, effect, load_name, micro, percent, value
 from ipctune.report.words import share as percentage
 from ipctune.tune.evidence import LEAST_SHARE, Evidence
-from ipctune.tune.goals import judge, metric
+from ipctune.tune.goals import judge, lower
 from ipctune.tune.model import Goal, NotTried, Outcome, Trial, TuneResult
 from ipctune.tune.plan import Candidate, Plan
 
 __all__ = ["render", "render_plan", "render_trial", "render_why"]
 
 _BAR = 26
+_STARTED = {"placement": "`taskset -c VCPU`", "sched-batch": "`chrt --batch 0`"}
+"""How a command is started so that it inherits what was tried on it."""
 
 
 def render_why(found: Evidence, style: Style) -> str:
     """The bottleneck with its evidence: a bar for each cause that was looked at."""
     head = f"{micro(found.p50_ns)} round trip across two vCPUs (64-byte pipe)" if found.p50_ns else ""
-    lines = [_title("2  WHY", head, style)]
+    lines = [_title("2  WHY", head, style), *(line for note in found.notes for line in folded(note, "   "))]
     for cause in found.bottlenecks:
         lines.append(f"   {cause.title:<26}{_bar(cause.share)} {_share(cause.share, cause.low, cause.high)}")
         lines += [style.dim(line) for text in cause.evidence for line in folded(text)]
@@ -41,6 +43,8 @@ def _bar(share: float | None) -> str:
 def _share(share: float | None, low: float | None, high: float | None) -> str:
     if share is None:
         return "unknown"
+    if low is None and high is not None:
+        return f"at most {percentage(high)}"
     if low is None or high is None:
         return percentage(share)
     return f"{percentage(share)} ({max(0.0, low) * 100:.0f} … {max(0.0, high) * 100:.0f})"
@@ -53,6 +57,7 @@ def render_plan(plan: Plan, seconds: float, undo: str, places: Sequence[str], st
     for c in plan.candidates:
         arrow = f"{c.describe_now()} -> {c.knob.describe(c.value)}"
         lines.append(f"   {_clip(_name(c), 33):<34}{_clip(arrow, 15):<16}{_clip(c.knob.scope, 9):<10}{c.knob.undo}")
+    lines += [style.yellow(line) for note in plan.notes for line in folded(note, "   ")]
     if plan.not_tried:
         lines.append(f"   Not tried: {len(plan.not_tried)} other settings (--dry-run lists them and why).")
     lines.append("   Writes nothing but:")
@@ -84,7 +89,7 @@ def render(result: TuneResult, style: Style, *, details: bool = False) -> str:
     lines += _kept(result, style) if result.kept else _nothing(result, style)
     for a in result.advice:
         lines += folded(f"Note: {a.text}" + (f" ({a.figure})" if a.figure else ""), "   ")
-    lines += _advice_trials(result.trials)
+    lines += _advice_trials(result)
     lines += _spoiled(result.trials)
     lines += _no_time(result.not_tried)
     if details:
@@ -185,7 +190,11 @@ def _none_found(result: TuneResult, style: Style) -> list[str]:
     if within is None or within >= LEAST_SHARE:
         most = "anything" if within is None else f"up to {percentage(within)}"
         return [f"   {style.bold('Undecided')}: {most} may be there to gain. Longer: ipctune tune --time 10m", *rest]
-    return [f"   {style.bold('Nothing to gain here')}, shown to within {percentage(within)}.", *rest]
+    why = ""
+    if result.settings.command is not None:
+        why = " The command hardly waits for halted vCPUs, and nothing that was tried changes its metric."
+    head, *more = folded(f"Nothing to gain here, shown to within {percentage(within)}.{why}", "   ")
+    return [head.replace("Nothing to gain here", style.bold("Nothing to gain here")), *more, *rest]
 
 
 def _cut(result: TuneResult, style: Style) -> list[str]:
@@ -202,14 +211,14 @@ def _cause(result: TuneResult) -> str:
     cause = next((b for b in result.bottlenecks if b.cause == result.bottleneck), None)
     if cause is None:
         return "No bottleneck was named" if result.bottleneck == "none" else f"The bottleneck is {result.bottleneck}"
-    return f"{cause.title[:1].upper()}{cause.title[1:]} explains {percentage(cause.share or 0)} of the time"
+    explains = "explains" if cause.low is not None or cause.high is None else "may explain up to"
+    return f"{cause.title[:1].upper()}{cause.title[1:]} {explains} {percentage(cause.share or 0)} of the time"
 
 
 def _best(trials: Sequence[Trial], goal: Goal) -> Trial | None:
     """The rejected trial that does most for the goal's own figure."""
-    sign = -1.0 if goal is Goal.THROUGHPUT else 1.0
     found = [t for t in trials if t.outcome is Outcome.REJECTED]
-    return min(found, key=lambda t: sum(sign * metric(goal, load).effect for load in t.loads), default=None)
+    return min(found, key=lambda t: sum(lower(goal, load) for load in t.loads), default=None)
 
 
 def _elsewhere(result: TuneResult, trial: Trial) -> list[Goal]:
@@ -225,12 +234,15 @@ def _elsewhere(result: TuneResult, trial: Trial) -> list[Goal]:
     return []
 
 
-def _advice_trials(trials: Sequence[Trial]) -> list[str]:
-    found = [t for t in trials if t.outcome is Outcome.ADVICE]
+def _advice_trials(result: TuneResult) -> list[str]:
+    found = [t for t in result.trials if t.outcome is Outcome.ADVICE]
     lines = []
     for trial in found:
+        what = "metric" if any(load.metric for load in trial.loads) else "median"
         gains = "; ".join(f"{effect(load.p50)} {load_name(load)}" for load in trial.loads)
-        lines += folded(f"{trial.title}: median {gains}. Belongs to the programs: nothing is set.", "   ")
+        whose = _STARTED.get(trial.knob, "") if result.settings.command else ""
+        whose = f"Start it with {whose}" if whose else "Belongs to the programs"
+        lines += folded(f"{trial.title}: {what} {gains}. {whose}: nothing is set.", "   ")
     return lines
 
 

@@ -93,10 +93,11 @@ def _fold(text: str, style: Style = PLAIN, strong: str = "") -> list[str]:
     return [line.replace(strong, style.bold(strong)) if strong else line for line in plain]
 
 
-def after_watch(watch: Watch, *, goes_on: bool) -> str:
+def after_watch(watch: Watch, *, goes_on: bool, command: bool = False) -> str:
     """What `tune` does next, where that is not plain, and the end of the section."""
     if not goes_on:
         return ""
     if watch.stops:
-        return "\n   Going on all the same, with patterns of our own.\n"
-    return "\n   So patterns of our own are measured.\n" if watch.cause is WaitCause.IDLE else "\n"
+        return f"\n   Going on all the same, with {'your command' if command else 'patterns of our own'}.\n"
+    what = "your command is" if command else "patterns of our own are"
+    return f"\n   So {what} measured.\n" if watch.cause is WaitCause.IDLE else "\n"

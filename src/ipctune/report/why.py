@@ -5,7 +5,8 @@ from time import localtime, strftime
 from ipctune.knobs.model import Knob
 from ipctune.report.style import Style
 from ipctune.report.tune import render_trial
-from ipctune.report.words import effect, load_name, micro
+from ipctune.report.words import effect, load_name, micro, plain
+from ipctune.tune.goals import figure_name
 from ipctune.tune.model import LoadResult, Trial, TuneResult
 
 __all__ = ["render"]
@@ -27,7 +28,7 @@ def render(result: TuneResult, knob: Knob, style: Style) -> str:
     lines += [f"   not tried: {n.why}" for n in result.not_tried if n.knob == knob.id]
     if knob.id in result.kept and result.proof is not None:
         lines += ["", f"   proof of the kept set, {result.proof.pairs} pairs after the decision:"]
-        lines += [f"     {load_name(load)}: p50 {effect(load.p50)}" for load in result.proof.loads]
+        lines += [f"     {load_name(load)}: {figure_name(load)} {effect(load.p50)}" for load in result.proof.loads]
     return "\n".join(lines)
 
 
@@ -41,6 +42,8 @@ def _details(trial: Trial) -> list[str]:
 
 
 def _load(load: LoadResult) -> list[str]:
+    if load.metric is not None:
+        return _own(load)
     return [
         f"{load_name(load)}, {load.p50.pairs} pairs:",
         f"  p99 {micro(load.now.p99_ns)} -> {micro(load.tried.p99_ns)}{' (worse)' if load.p99_worse else ''}",
@@ -49,4 +52,18 @@ def _load(load: LoadResult) -> list[str]:
         f"  CPU + polling a message {micro(load.now.price_ns_per_message)} -> {micro(load.tried.price_ns_per_message)}:"
         f" {effect(load.price)}",
         f"  latency × price {effect(load.product)}",
+    ]
+
+
+def _own(load: LoadResult) -> list[str]:
+    """A metric of the user's: nobody counts messages there."""
+    assert load.metric is not None
+    better = "higher" if load.metric.higher_is_better else "lower"
+    now, tried = (arm.price_ns_per_message / 1e9 for arm in (load.now, load.tried))
+    return [
+        f"{load_name(load)}, {load.p50.pairs} pairs:",
+        f"  {load.metric.name} ({better} is better)"
+        f" {plain(load.now.figure or 0.0)} -> {plain(load.tried.figure or 0.0)}: {effect(load.p50)}",
+        f"  CPU + polling a run {now:.3f} -> {tried:.3f} s: {effect(load.price)}",
+        f"  metric × price {effect(load.product)}",
     ]

@@ -2,7 +2,7 @@
 
 from ipctune.tune.model import Effect, LoadResult
 
-__all__ = ["duration", "effect", "load_name", "micro", "percent", "share", "short_load", "value"]
+__all__ = ["duration", "effect", "load_name", "micro", "percent", "plain", "share", "short_load", "value"]
 
 
 def micro(ns: float | None) -> str:
@@ -35,14 +35,24 @@ def _number(fraction: float) -> str:
     return percent(fraction).removesuffix(" %")
 
 
+def plain(value: float) -> str:
+    """A number in whatever unit, with four significant figures: 12,345, 52.13, 0.0004."""
+    return f"{value:,.0f}" if 1000 <= value < 1e12 else f"{value:.4g}"
+
+
 def load_name(load: LoadResult) -> str:
-    """`at 1,000/s`, `as fast as it goes, not pinned`."""
+    """`at 1,000/s`, `as fast as it goes, not pinned`, or what a workload calls it."""
+    if load.name:
+        return load.name
     where = ", not pinned" if load.placement == "free" else ""
     return (f"at {load.rate:,.6g}/s" if load.rate else "as fast as it goes") + where
 
 
 def short_load(load: LoadResult) -> str:
-    """The same for a column: `at 1,000/s`, `flat out, unpinned`."""
+    """The same for a column: `at 1,000/s`, `flat out, unpinned`; at most 21 characters."""
+    if load.name:
+        name = load.name.removeprefix("in ")
+        return name if len(name) <= 21 else name[:20] + "…"
     where = ", unpinned" if load.placement == "free" else ""
     return (f"at {load.rate:,.6g}/s" if load.rate else ("flat out" if where else "as fast as it goes")) + where
 

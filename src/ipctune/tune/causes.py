@@ -7,12 +7,12 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ipctune.bench.block import Block
 from ipctune.bench.core import Refused, run
-from ipctune.bench.spec import FREE, Spec
+from ipctune.bench.spec import Spec
 from ipctune.host.model import Host
+from ipctune.host.polltime import halts
 from ipctune.judge.confirm import confirm
 from ipctune.judge.flips import pairs_of
 from ipctune.judge.order import pair_orders
@@ -26,7 +26,6 @@ __all__ = [
     "block_of",
     "differences",
     "explain",
-    "halts",
     "limit",
     "median",
     "time_of",
@@ -186,23 +185,6 @@ def _words(with_ns: float, without_ns: float, difference: str) -> str:
 
 def median(values: Sequence[float]) -> float:
     return sorted(values)[len(values) // 2]
-
-
-def halts(cpus: Sequence[int] = FREE) -> int | None:
-    """How often these vCPUs have entered an idle state other than POLL; None without a cpuidle driver.
-
-    -1 among them stands for every vCPU. Source: Documentation/admin-guide/pm/cpuidle.rst.
-    """
-    total, seen = 0, False
-    names = {"cpu[0-9]*" if cpu < 0 else f"cpu{cpu}" for cpu in cpus}
-    for state in (path for name in names for path in Path("/sys/devices/system/cpu").glob(f"{name}/cpuidle/state*")):
-        try:
-            if (state / "name").read_text().strip() != "POLL":
-                total += int((state / "usage").read_text())
-                seen = True
-        except (OSError, ValueError):
-            continue
-    return total if seen else None
 
 
 def _halts_per_message(before: int | None, after: int | None, block: Block) -> float | None:

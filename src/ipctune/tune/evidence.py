@@ -9,6 +9,7 @@ from ipctune.bench.curve import Curve, knee, predict, suggest_poll_ns
 from ipctune.bench.curve import measure as measure_curve
 from ipctune.bench.spec import Spec
 from ipctune.host.model import Host
+from ipctune.host.polltime import halts
 from ipctune.knobs.model import Cause
 from ipctune.tune.causes import (
     BLOCK_S,
@@ -17,14 +18,13 @@ from ipctune.tune.causes import (
     block_of,
     differences,
     explain,
-    halts,
     limit,
     median,
     time_of,
 )
 from ipctune.tune.model import Advice, Bottleneck, Goal, Settings
 
-__all__ = ["LEAST_SHARE", "NONE", "Evidence", "gather", "name_bottleneck", "sure_causes"]
+__all__ = ["LEAST_SHARE", "NONE", "Evidence", "gather", "name_bottleneck", "sure_causes", "wake_curve"]
 
 LEAST_SHARE = 0.10
 """A cause that explains less of the time than this is not called the bottleneck."""
@@ -37,7 +37,7 @@ _MORE_PAIRS = 24  # where six or ten left it open, and nothing else would use th
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that was measured before anything is tried."""
+    """Everything that was measured before anything is tried; `notes` are about a workload of the user's."""
 
     bottlenecks: tuple[Bottleneck, ...]
     bottleneck: str
@@ -46,6 +46,7 @@ class Evidence:
     p50_ns: float | None
     advice: tuple[Advice, ...] = ()
     unseen: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def gather(host: Host, settings: Settings, seconds: float, tick: Callable[[str], None]) -> Evidence:
@@ -55,7 +56,7 @@ def gather(host: Host, settings: Settings, seconds: float, tick: Callable[[str],
     """
     rng = random.Random(settings.seed)
     end = time.monotonic() + seconds
-    curve = _curve(host, rng, min(BLOCK_S, seconds / 40), tick)
+    curve = wake_curve(host, rng, min(BLOCK_S, seconds / 40), tick)
     shown = differences(host, settings)
     each = max(0.0, end - time.monotonic()) / max(1, len(shown))
     pairs = max(_LEAST_PAIRS, min(10, int(each / (2 * (BLOCK_S + settings.rest + OVERHEAD_S)))))
@@ -115,7 +116,7 @@ def sure_causes(causes: Sequence[Bottleneck]) -> tuple[str, ...]:
     return tuple(b.cause for b in sorted(sure, key=lambda b: -(b.share or 0.0)))
 
 
-def _curve(host: Host, rng: random.Random, block: float, tick: Callable[[str], None]) -> Curve | None:
+def wake_curve(host: Host, rng: random.Random, block: float, tick: Callable[[str], None]) -> Curve | None:
     if len(host.cpus.allowed) < 2:
         return None
     cpus = (host.cpus.allowed[0], host.cpus.allowed[1])

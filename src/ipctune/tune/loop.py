@@ -6,12 +6,10 @@ It knows nothing of screens: `Listener` is told what happens, and asked once bef
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Protocol
 
-import ipctune
 from ipctune.bench.spec import Spec
-from ipctune.bench.wake import knee
 from ipctune.errors import NotPossible
 from ipctune.host.model import Host
 from ipctune.host.model_watch import Watch
@@ -19,24 +17,18 @@ from ipctune.journal.restore import Restored
 from ipctune.journal.session import Session, guarded
 from ipctune.journal.store import Journal
 from ipctune.knobs.model import Kind
-from ipctune.knobs.registry import KNOBS
-from ipctune.tune.evidence import Evidence, gather, sure_causes
-from ipctune.tune.model import (
-    Advice,
-    Bottleneck,
-    NotTried,
-    Outcome,
-    Proof,
-    Refusal,
-    Settings,
-    Trial,
-    TuneResult,
-)
+from ipctune.tune.budget import Clock, shortage
+from ipctune.tune.evidence import Evidence, gather
+from ipctune.tune.exposure import watch
+from ipctune.tune.model import Advice, Outcome, Refusal, Settings, Trial, TuneResult
 from ipctune.tune.plan import Candidate, Plan, make_plan, writes
 from ipctune.tune.proof import prove
 from ipctune.tune.refusals import find_limits, probe, remove_refusals
-from ipctune.tune.trials import Clock, run_trials
+from ipctune.tune.source import opened
+from ipctune.tune.summary import Findings, holders, result_of
+from ipctune.tune.trials import run_trials
 from ipctune.tune.watching import CutShort, watch_host
+from ipctune.workload.model import Workload
 
 __all__ = ["Declined", "Listener", "placed", "tune"]
 
@@ -78,25 +70,6 @@ class Listener(Protocol):
         """A candidate has its verdict."""
 
 
-@dataclass
-class _Findings:
-    """What has been found so far: kept also when the run is interrupted."""
-
-    run: str
-    evidence: Evidence | None = None
-    refusals: list[Refusal] = field(default_factory=list)
-    trials: list[Trial] = field(default_factory=list)
-    not_tried: list[NotTried] = field(default_factory=list)
-    advice: list[Advice] = field(default_factory=list)
-    proof: Proof | None = None
-    kept: dict[str, dict[str, str]] = field(default_factory=dict)
-    until: float | None = None
-    recovered: tuple[str, ...] = ()
-    interrupted: bool = False
-    watch: Watch | None = None
-    stopped: str = ""
-
-
 def placed(host: Host, spec: Spec) -> Spec:
     """Trials pin the pair to two vCPUs; where there is one, nothing needs pinning."""
     if len(host.cpus.allowed) < 2 or spec.placement != "free":
@@ -113,37 +86,51 @@ def tune(
     """
     started = time.time()
     settings = replace(settings, spec=placed(host, settings.spec))
-    findings = _Findings(time.strftime("tune-%Y%m%dT%H%M%SZ", time.gmtime(started)))
+    if settings.command is not None:
+        settings = replace(settings, watch_stops=False)  # what the user names is measured: the watch informs
+    findings = Findings(settings, time.strftime("tune-%Y%m%dT%H%M%SZ", time.gmtime(started)))
     findings.recovered = tuple(f"{part.where}: {part.result}" for part in recovered if part.where)
     try:
-        _run(host, settings, journal, listener, findings)
+        with opened(settings) as workload:
+            _run(host, settings, journal, listener, findings, workload)
     except _No:
-        raise Declined(_result(host, settings, findings, started)) from None
+        raise Declined(result_of(host, findings, started)) from None
     except KeyboardInterrupt:
         findings.interrupted = True
         findings.kept, findings.until = {}, None
-    return _result(host, settings, findings, started)
+    return result_of(host, findings, started)
 
 
-def _run(host: Host, settings: Settings, journal: Journal, listener: Listener, findings: _Findings) -> None:
+def _run(
+    host: Host,
+    settings: Settings,
+    journal: Journal,
+    listener: Listener,
+    findings: Findings,
+    workload: Workload | None,
+) -> None:
     clock = Clock(settings.seconds)
     _watch(host, settings, listener, findings)
-    refusal = probe(settings.spec, settings.seed)
+    refusal = probe(settings.spec, settings.seed) if workload is None else None
     if refusal is None and findings.stopped:
         return
     findings.stopped = ""  # a workload that is refused is helped, whatever else is slow
     if refusal is None:
         left = clock.left() - clock.share(0.75)
         listener.stage("why", left)
-        findings.evidence = gather(host, settings, left, listener.tick)
+        settings, findings.evidence = _look(host, settings, workload, left, listener)
+        findings.settings = settings
         listener.found(findings.evidence)
-        plan = make_plan(host, settings, findings.evidence)
+        plan = make_plan(host, settings, findings.evidence, workload)
+        if workload is not None:
+            note = shortage(plan.candidates, settings, len(workload.loads), clock.trials())
+            plan = replace(plan, notes=(note,) if note else ())
         findings.advice += findings.evidence.advice
     else:
         findings.refusals.append(refusal)
         plan = _limits_plan(host, settings, refusal)
     findings.not_tried += plan.not_tried
-    findings.advice += [*_holders(host, findings.evidence), *plan.advice]
+    findings.advice += [*holders(host, findings.evidence), *plan.advice]
     if not plan.candidates:
         return
     clock.pause()
@@ -151,16 +138,25 @@ def _run(host: Host, settings: Settings, journal: Journal, listener: Listener, f
         raise _No
     clock.resume()
     if not _writes(plan):
-        _speed(settings, plan, None, listener, findings, clock)
+        _speed(settings, plan, None, listener, findings, clock, workload)
         return
     with guarded(journal) as session:
         if refusal is not None:
             _limits(plan, settings, refusal, session, listener, findings)
         else:
-            _speed(settings, plan, session, listener, findings, clock)
+            _speed(settings, plan, session, listener, findings, clock, workload)
 
 
-def _watch(host: Host, settings: Settings, listener: Listener, findings: _Findings) -> None:
+def _look(
+    host: Host, settings: Settings, workload: Workload | None, seconds: float, listener: Listener
+) -> tuple[Settings, Evidence]:
+    """The evidence; and the settings, which learn from it how long a run of the workload takes."""
+    if workload is None:
+        return settings, gather(host, settings, seconds, listener.tick)
+    return watch(host, settings, workload, seconds, listener.tick)
+
+
+def _watch(host: Host, settings: Settings, listener: Listener, findings: Findings) -> None:
     """Look at the machine's own programs before anything is tried, and note whether that ends the run."""
     seconds = min(settings.watch, settings.seconds * _WATCHED)
     if seconds <= 0:
@@ -176,16 +172,6 @@ def _watch(host: Host, settings: Settings, listener: Listener, findings: _Findin
     larger = findings.watch.stops and settings.watch_stops
     findings.stopped = str(findings.watch.cause) if larger else ""
     listener.watched(findings.watch, goes_on=not larger)
-
-
-def _holders(host: Host, evidence: Evidence | None) -> list[Advice]:
-    """Who asks for 0 µs already: no vCPU halts then, and nothing is left to gain there."""
-    if host.idle.latency_request_us is None and evidence and evidence.curve and knee(evidence.curve).kind == "awake":
-        return [Advice("no idle gap makes a message slower: something keeps the vCPUs awake; root can see what")]
-    if host.idle.latency_request_us != 0:
-        return []
-    who = ", ".join(f"{h.command} (pid {h.pid})" for h in host.idle.holders) or "a process that can't be seen from here"
-    return [Advice(f"{who} holds /dev/cpu_dma_latency at 0 µs: no vCPU halts, all idle ones poll, which costs CPU")]
 
 
 def _writes(plan: Plan) -> bool:
@@ -214,7 +200,7 @@ def _limits_plan(host: Host, settings: Settings, refusal: Refusal) -> Plan:
 
 
 def _limits(
-    plan: Plan, settings: Settings, refusal: Refusal, session: Session, listener: Listener, findings: _Findings
+    plan: Plan, settings: Settings, refusal: Refusal, session: Session, listener: Listener, findings: Findings
 ) -> None:
     listener.stage("limits", 2.0)
     limits = [(c.knob, c.value) for c in plan.candidates]
@@ -227,16 +213,22 @@ def _limits(
 
 
 def _speed(
-    settings: Settings, plan: Plan, session: Session | None, listener: Listener, findings: _Findings, clock: Clock
+    settings: Settings,
+    plan: Plan,
+    session: Session | None,
+    listener: Listener,
+    findings: Findings,
+    clock: Clock,
+    workload: Workload | None,
 ) -> None:
     journal = session.journal if session else None
     rng = random.Random(settings.seed + 1)
     listener.stage("trials", clock.share(0.5))
-    winners = run_trials(plan, settings, journal, listener, findings.trials, findings.not_tried, clock, rng)
+    winners = run_trials(plan, settings, journal, listener, findings.trials, findings.not_tried, clock, rng, workload)
     if not winners or session is None:
         return
     listener.stage("proof", clock.share(0.25))
-    findings.proof = prove(winners, settings, session, clock, rng, listener.tick)
+    findings.proof = prove(winners, settings, session, clock, rng, listener.tick, workload)
     if findings.proof.held:
         _hold(session, settings, findings)
     else:
@@ -246,62 +238,6 @@ def _speed(
             findings.trials[i] = replace(findings.trials[i], outcome=Outcome.UNDECIDED, why=why)
 
 
-def _hold(session: Session, settings: Settings, findings: _Findings) -> None:
+def _hold(session: Session, settings: Settings, findings: Findings) -> None:
     session.hold_until(settings.hold, findings.run)
     findings.kept, findings.until = dict(session.kept), session.until
-
-
-def _result(host: Host, settings: Settings, findings: _Findings, started: float) -> TuneResult:
-    evidence = findings.evidence
-    causes: Sequence[Bottleneck] = evidence.bottlenecks if evidence else ()
-    return TuneResult(
-        version=ipctune.__version__,
-        run=findings.run,
-        started=started,
-        finished=time.time(),
-        host=host.hostname or "",
-        kernel=host.kernel.release,
-        cpus=len(host.cpus.online),
-        memory_bytes=host.memory.total,
-        settings=settings,
-        baseline_p50_ns=evidence.p50_ns if evidence else None,
-        awake_p50_ns=evidence.curve.awake_ns if evidence and evidence.curve else None,
-        bottlenecks=tuple(causes),
-        bottleneck=evidence.bottleneck if evidence else "refused" if findings.refusals else "unknown",
-        refusals=tuple(findings.refusals),
-        trials=tuple(findings.trials),
-        not_tried=tuple(findings.not_tried),
-        proof=findings.proof,
-        kept=findings.kept,
-        until=findings.until,
-        advice=tuple(findings.advice),
-        recovered=findings.recovered,
-        interrupted=findings.interrupted,
-        shown_within=_shown_within(causes, findings.trials),
-        unseen=evidence.unseen if evidence else (),
-        needs_root=_needs_root(host, evidence),
-        watch=findings.watch,
-        stopped=findings.stopped,
-    )
-
-
-def _needs_root(host: Host, evidence: Evidence | None) -> tuple[str, ...]:
-    """Knobs of the machine that can help against what was named, and that we may not set."""
-    if host.privileges.root or evidence is None:
-        return ()
-    named = set(sure_causes(evidence.bottlenecks))
-    root = replace(host, privileges=replace(host.privileges, euid=0))
-    found = [k for k in KNOBS.values() if k.helps & named and k.kind in (Kind.FILES, Kind.LEASE)]
-    return tuple(
-        k.id for k in found if k.candidates(root, evidence.hints) or (k.lease is not None and host.idle.driver)
-    )
-
-
-def _shown_within(causes: Sequence[Bottleneck], trials: Sequence[Trial]) -> float | None:
-    """What is surely left to gain at most: the widest bound of any cause that was looked at, 0 to 1.
-
-    A cause without a bound leaves everything open.
-    """
-    seen = [e.could_have_seen for t in trials for load in t.loads if (e := load.p50).could_have_seen is not None]
-    bounds = [1.0 if b.high is None else b.high for b in causes]
-    return max(0.0, min(1.0, max([*bounds, *seen]))) if bounds or seen else None

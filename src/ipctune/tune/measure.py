@@ -6,13 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ipctune.bench.block import Block
 from ipctune.bench.core import run
 from ipctune.bench.spec import Spec
+from ipctune.tune.point import Point, load_of, sample_of
 from ipctune.tune.series import Arm, Series
 from ipctune.tune.switch import Switch
+from ipctune.workload.model import Sample
 
-__all__ = ["Pairs", "pair_seconds"]
+__all__ = ["Pairs", "measured", "pair_seconds"]
 
 _OVERHEAD = 0.06  # seconds a block: starting the core, its warm-up
 
@@ -24,7 +25,7 @@ class Pairs:
     The slow load comes first in every arm: after the rest vCPUs are as cold as a client at that rate finds them.
     """
 
-    specs: Sequence[Spec]
+    points: Sequence[Point]
     switch: Switch
     block: float
     rest: float
@@ -32,7 +33,7 @@ class Pairs:
     settle: float = 0.0
 
     def __post_init__(self) -> None:
-        self.series = [Series() for _ in self.specs]
+        self.series = [Series(higher_is_better=_higher(point)) for point in self.points]
 
     def measure(self, first: int | None = None) -> None:
         """One pair, its two arms in random order; over the `first` so many loads alone where that is given."""
@@ -48,16 +49,26 @@ class Pairs:
         else:
             self.switch.off()
         time.sleep(max(self.rest, self.settle))
-        for spec, series in list(zip(self.specs, self.series, strict=True))[:first]:
-            self._block(self.switch.spec(spec, on=is_b), series.b if is_b else series.a)
+        for point, series in list(zip(self.points, self.series, strict=True))[:first]:
+            self._block(self.switch.spec(point, on=is_b), series.b if is_b else series.a)
 
-    def _block(self, spec: Spec, arm: Arm) -> None:
+    def _block(self, point: Point, arm: Arm) -> None:
         before, start = self.switch.own_cpu_ns(), time.monotonic()
-        block = run(spec, self.block, self.rng.getrandbits(31))
+        block = measured(point, self.block, self.rng.getrandbits(31))
         arm.add(block, _own_ns(block, self.switch.own_cpu_ns() - before, time.monotonic() - start))
 
 
-def _own_ns(block: Block, own_ns: float, took: float) -> float:
+def measured(point: Point, seconds: float, seed: int) -> Sample:
+    """One block of whatever is measured."""
+    return sample_of(run(point, seconds, seed)) if isinstance(point, Spec) else point.sample(seconds, seed)
+
+
+def _higher(point: Point) -> bool:
+    metric = load_of(point).metric
+    return metric is not None and metric.higher_is_better
+
+
+def _own_ns(block: Sample, own_ns: float, took: float) -> float:
     """What our pollers used during the block itself: they spin while its processes start and warm up as well.
 
     Then they have the vCPUs for themselves, so their even share is too much, and what both sides leave is the bound.

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from ipctune.bench.spec import Spec
 from ipctune.host.model_watch import Watch
+from ipctune.workload.model import CommandLine, Metric
 
 __all__ = [
     "Advice",
@@ -51,8 +52,9 @@ class Outcome(StrEnum):
 class Settings:
     """What the user asked for. `seconds` is the whole run; `rate` messages a second for the open loop.
 
+    A `command` takes the place of the pair that `spec` and `rate` describe; `block` is then what its first runs took.
     `watch` is how long the machine's own programs are watched first, less in a short run, 0 for not at all;
-    `watch_stops` whether a larger cause than IPC ends the run there. A workload of the user's own is only informed.
+    `watch_stops` whether a larger cause than IPC ends the run there: never where a `command` is measured.
     """
 
     goal: Goal = Goal.BALANCED
@@ -71,6 +73,7 @@ class Settings:
     idle: float = 5.0
     watch: float = 10.0
     watch_stops: bool = True
+    command: CommandLine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,11 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class ArmFigures:
-    """One arm at one load, over all of its blocks. `p99_ns` is None ("unknown") below 10,000 samples."""
+    """One arm at one load, over all of its blocks. `p99_ns` is None ("unknown") below 10,000 samples.
+
+    `figure` is the middle of what the goal looks at first: median latency in ns, or a command's metric in its own
+    unit. Where nobody counts messages, there are 0 a second, and CPU and price are those of one run of the workload.
+    """
 
     p50_ns: float | None
     p99_ns: float | None
@@ -102,14 +109,17 @@ class ArmFigures:
     price_vcpus: float
     polled_vcpus: float
     samples: int
+    figure: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """A trial at one load: `rate` 0 is as fast as it goes; `placement` is across, same or free.
+    """A trial at one load: `rate` 0 is as fast as it goes; `placement` is across, same, free, or own (a workload's).
 
-    `p50_bound` is the upper end of p50's plain 95 % interval, which guards against harm; None is no bound.
+    `p50_bound` is how much worse p50 may be by its plain 95 % interval, which guards against harm; None is no bound.
     `keeps_up`: both arms got through nearly all of an open loop's messages, so that latency is no growing queue's.
+    With a `metric`, that takes the place of p50 wherever p50 is named here: `p50`, `product`, `p50_bound`. `name` is
+    what a workload calls its load, empty for the built-in pair.
     """
 
     rate: float
@@ -124,6 +134,13 @@ class LoadResult:
     p99_worse: bool | None
     extra_vcpus: float
     keeps_up: bool = True
+    name: str = ""
+    metric: Metric | None = None
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Of p50, or of the metric in its place."""
+        return self.metric is not None and self.metric.higher_is_better
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What will be tried, in which order, and why the rest will not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ipctune.host.model import Host
 from ipctune.knobs.files import ALLOWED
@@ -9,10 +9,13 @@ from ipctune.knobs.model import Cause, Kind, Knob, Value
 from ipctune.knobs.registry import KNOBS
 from ipctune.tune.evidence import Evidence, sure_causes
 from ipctune.tune.model import Advice, Goal, NotTried, Settings
+from ipctune.workload.model import Adjustable, Workload
 
 __all__ = ["Candidate", "Plan", "make_plan"]
 
 _HISTORY = "advice alone: it acts over hours, and a trial of seconds would say nothing; set it, and look again in a day"
+_FROM_OUTSIDE = {"placement": "the command on one vCPU", "sched-batch": "SCHED_BATCH for the command"}
+"""What a program inherits when it is started, so that it can be tried on any command, and what it is called then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +33,32 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Candidates in the order of trying, those left out with their reason, advice, and what may be written."""
+    """Candidates in the order of trying, those left out with their reason, advice, and what may be written.
+
+    `notes` are what the user should know before saying yes.
+    """
 
     candidates: tuple[Candidate, ...]
     not_tried: tuple[NotTried, ...]
     advice: tuple[Advice, ...]
     writes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
-def make_plan(host: Host, settings: Settings, evidence: Evidence) -> Plan:
-    """Candidates that fit the evidence (or that the user named), those that the goal could keep first."""
+def make_plan(host: Host, settings: Settings, evidence: Evidence, workload: Workload | None = None) -> Plan:
+    """Candidates that fit the evidence (or that the user named), those that the goal could keep first.
+
+    What belongs to a program is tried on a workload of the user's whatever the evidence says: nothing else is changed.
+    """
     found: list[Candidate] = []
     left: list[NotTried] = []
     for knob in KNOBS.values():
-        why = _left_out(host, knob, settings, evidence)
+        why = _left_out(host, knob, settings, evidence, workload)
         values = () if why else knob.candidates(host, evidence.hints)
         if not values:
             left.append(NotTried(knob.id, why or knob.why_not(host)))
         elif not knob.advice_only:
-            found += [_candidate(knob, value, settings) for value in values]
+            found += [_candidate(_titled(knob, workload), value, settings) for value in values]
     order = list(_named(evidence))
     found.sort(key=lambda c: (c.reference, c.knob.kind is Kind.OPTION, _rank(c.knob, order)))
     wanted = [knob for knob in KNOBS.values() if knob.id not in settings.without]
@@ -56,18 +66,26 @@ def make_plan(host: Host, settings: Settings, evidence: Evidence) -> Plan:
     return Plan(tuple(found), tuple(left), advice, writes(found))
 
 
-def _left_out(host: Host, knob: Knob, settings: Settings, evidence: Evidence) -> str:
+def _left_out(host: Host, knob: Knob, settings: Settings, evidence: Evidence, workload: Workload | None) -> str:
     if settings.only and knob.id not in settings.only:
         return "left out by --only"
     if knob.id in settings.without:
         return "left out by --without"
     if host.kernel.version[:2] < knob.since:
         return f"needs kernel {knob.since[0]}.{knob.since[1]}"
+    if workload is not None and knob.kind is Kind.OPTION:
+        from_outside = isinstance(workload, Adjustable) and knob.id in _FROM_OUTSIDE
+        return "" if from_outside else "the program's own to set: it can't be changed from outside"
     if settings.only or knob.kind is Kind.LIMIT or knob.needs_history or not knob.helps:
         return ""  # judged by a recorded refusal or by facts of the host, not by a share of the time; or no help at all
     if not knob.helps & _named(evidence).keys():
         return f"no evidence for it here (it helps with {', '.join(sorted(knob.helps))})"
     return ""
+
+
+def _titled(knob: Knob, workload: Workload | None) -> Knob:
+    """The knob as it is called where a command of the user's is measured."""
+    return knob if workload is None else replace(knob, title=_FROM_OUTSIDE.get(knob.id, knob.title))
 
 
 def _named(evidence: Evidence) -> dict[str, None]:

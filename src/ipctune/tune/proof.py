@@ -6,17 +6,18 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from ipctune.bench.spec import FREE
 from ipctune.journal.change import Change
 from ipctune.journal.session import Session
+from ipctune.tune.budget import Clock
 from ipctune.tune.goals import judge
 from ipctune.tune.measure import Pairs, pair_seconds
 from ipctune.tune.model import Proof, Settings
 from ipctune.tune.plan import Candidate
+from ipctune.tune.point import points_of, unpinned
 from ipctune.tune.series import Series
 from ipctune.tune.switch import ChangeSwitch, SetSwitch
-from ipctune.tune.trial import load_result, loads_of
-from ipctune.tune.trials import Clock
+from ipctune.tune.trial import load_result
+from ipctune.workload.model import Workload
 
 __all__ = ["PROOF_PAIRS", "prove"]
 
@@ -33,11 +34,12 @@ def prove(
     clock: Clock,
     rng: random.Random,
     tick: Callable[[str], None],
+    workload: Workload | None = None,
 ) -> Proof:
     """Measure, pinned as tried and not pinned; keep the set if the goal still keeps it, else take it back."""
     with ExitStack() as stack:
         changes = [stack.enter_context(Change(session.journal, c.knob, [c.value])) for c in winners]
-        proof = _measure(changes, settings, clock, rng, tick)
+        proof = _measure(changes, settings, clock, rng, tick, workload)
         if proof.held:
             for change, candidate in zip(changes, winners, strict=True):
                 change.keep(0)
@@ -46,29 +48,34 @@ def prove(
 
 
 def _measure(
-    changes: Sequence[Change], settings: Settings, clock: Clock, rng: random.Random, tick: Callable[[str], None]
+    changes: Sequence[Change],
+    settings: Settings,
+    clock: Clock,
+    rng: random.Random,
+    tick: Callable[[str], None],
+    workload: Workload | None,
 ) -> Proof:
-    pinned = loads_of(settings)
-    specs = pinned if settings.spec.cpus == FREE else (*pinned, *(s.replace(cpus=FREE) for s in pinned))
+    tried = points_of(settings, workload)
+    points = (*tried, *unpinned(tried))
     settle = max((change.knob.settle for change in changes), default=0.0)
     switch = SetSwitch([ChangeSwitch(change) for change in changes])
-    pairs = Pairs(specs, switch, settings.block, settings.rest, rng, settle)
-    each = pair_seconds(len(specs), settings.block, max(settings.rest, settle))
+    pairs = Pairs(points, switch, settings.block, settings.rest, rng, settle)
+    each = pair_seconds(len(points), settings.block, max(settings.rest, settle))
     end = time.monotonic() + max(clock.share(0.25), clock.left(), PROOF_PAIRS * each)
     done = 0
     while done < PROOF_PAIRS or (done < _MOST and time.monotonic() + each < end):
-        pairs.measure(None if done < PROOF_PAIRS or done % _SHOWN == 0 else len(pinned))
+        pairs.measure(None if done < PROOF_PAIRS or done % _SHOWN == 0 else len(tried))
         done += 1
         tick(f"proof: pair {done}")
-    loads = tuple(load_result(spec, s, None) for spec, s in zip(specs, pairs.series, strict=True))
+    loads = tuple(load_result(point, s, None) for point, s in zip(points, pairs.series, strict=True))
     found = judge(
         settings.goal,
-        loads[: len(pinned)],
+        loads[: len(tried)],
         idle_vcpus=None,
         max_cpu=settings.max_cpu,
         max_idle_cpu=settings.max_idle_cpu,
     )
-    return Proof(loads, found.keep, found.why, _drift(pairs.series[len(pinned) - 1]), done)
+    return Proof(loads, found.keep, found.why, _drift(pairs.series[len(tried) - 1]), done)
 
 
 def _drift(series: Series) -> float | None:

@@ -5,12 +5,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from ipctune.bench.spec import Spec
 from ipctune.journal.change import Change
 from ipctune.journal.store import Journal
 from ipctune.knobs.model import Kind, Knob, Value
+from ipctune.tune.point import Point, with_options
 
-__all__ = ["ChangeSwitch", "OptionSwitch", "SetSwitch", "Switch", "switched", "with_options"]
+__all__ = ["ChangeSwitch", "OptionSwitch", "SetSwitch", "Switch", "switched"]
 
 
 class Switch(Protocol):
@@ -20,7 +20,7 @@ class Switch(Protocol):
 
     def off(self) -> None: ...
 
-    def spec(self, spec: Spec, *, on: bool) -> Spec:
+    def spec(self, spec: Point, *, on: bool) -> Point:
         """The workload of that arm."""
 
     def own_cpu_ns(self) -> float:
@@ -39,7 +39,7 @@ class OptionSwitch:
     def off(self) -> None:
         return
 
-    def spec(self, spec: Spec, *, on: bool) -> Spec:
+    def spec(self, spec: Point, *, on: bool) -> Point:
         return with_options(spec, self._value) if on else spec
 
     def own_cpu_ns(self) -> float:
@@ -59,7 +59,7 @@ class ChangeSwitch:
     def off(self) -> None:
         self.change.unset()
 
-    def spec(self, spec: Spec, *, on: bool) -> Spec:
+    def spec(self, spec: Point, *, on: bool) -> Point:
         return spec
 
     def own_cpu_ns(self) -> float:
@@ -80,7 +80,7 @@ class SetSwitch:
         for switch in reversed(self._switches):
             switch.off()
 
-    def spec(self, spec: Spec, *, on: bool) -> Spec:
+    def spec(self, spec: Point, *, on: bool) -> Point:
         for switch in self._switches:
             spec = switch.spec(spec, on=on)
         return spec
@@ -101,21 +101,6 @@ def switched(journal: Journal | None, candidates: Sequence[tuple[Knob, Value]]) 
                 assert journal is not None
                 switches.append(ChangeSwitch(stack.enter_context(Change(journal, knob, [value]))))
         yield SetSwitch(switches)
-
-
-def with_options(spec: Spec, value: Value) -> Spec:
-    """The workload with a program's options set: `cpus` (same), `policy`, `capacity`."""
-    for name, text in value.items():
-        if name == "cpus":
-            cpu = max(spec.cpus[1], 0)
-            spec = spec.replace(cpus=(cpu, cpu))
-        elif name == "policy":
-            spec = spec.replace(policy=text)
-        elif name == "capacity":
-            spec = spec.replace(capacity=int(text))
-        else:
-            raise ValueError(f"a workload has no option {name!r}")
-    return spec
 
 
 def _cpu_ns(pid: int) -> float:

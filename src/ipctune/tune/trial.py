@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ipctune.bench.spec import Spec
 from ipctune.judge.flips import as_fraction, interval
 from ipctune.judge.rules import p99_worse
 from ipctune.judge.sequential import Decision, Plan, decide, plan
@@ -11,14 +10,13 @@ from ipctune.judge.tails import pooled_tail
 from ipctune.tune.goals import Judgement, judge
 from ipctune.tune.measure import Pairs
 from ipctune.tune.model import Effect, Goal, LoadResult, Settings
+from ipctune.tune.point import Point, load_of, placement_of
 from ipctune.tune.series import Series
 
-__all__ = ["REFERENCE_PAIRS", "Tried", "effect_of", "load_result", "loads_of", "try_out"]
+__all__ = ["REFERENCE_PAIRS", "Tried", "effect_of", "load_result", "try_out"]
 
 REFERENCE_PAIRS = 6
 """A short look at what the goal could not keep: a sign-flip interval at 95 % needs six pairs."""
-
-
 _KEEPS_UP = 0.95
 """Part of an open loop's rate below which the pair falls behind: latency is then that of a growing queue."""
 
@@ -32,11 +30,6 @@ class Tried:
     spoiled: int
     blocks: int
     pairs: int
-
-
-def loads_of(settings: Settings) -> tuple[Spec, ...]:
-    """The loads of every trial: at the workload's rate first, then as fast as it goes."""
-    return (settings.spec.replace(rate=settings.rate), settings.spec)
 
 
 def try_out(
@@ -53,7 +46,7 @@ def try_out(
         if done not in looks.looks and done < most:
             tick(done, ())
             continue
-        loads = tuple(load_result(spec, s, looks) for spec, s in zip(pairs.specs, pairs.series, strict=True))
+        loads = tuple(load_result(point, s, looks) for point, s in zip(pairs.points, pairs.series, strict=True))
         judgement = judge(
             settings.goal, loads, idle_vcpus=None, max_cpu=settings.max_cpu, max_idle_cpu=settings.max_idle_cpu
         )
@@ -64,36 +57,45 @@ def try_out(
 
 def _futile(goal: Goal, pairs: Pairs, looks: Plan) -> bool:
     """Whether no load promises anything for the goal by going on."""
-    higher = goal is Goal.THROUGHPUT
-    figure = {
-        Goal.BALANCED: Series.product,
-        Goal.LATENCY: Series.p50,
-        Goal.THROUGHPUT: Series.throughput,
-        Goal.CPU: Series.price,
-    }[goal]
-    return all(decide(looks, figure(s), higher_is_better=higher).stop for s in pairs.series)
+    return all(
+        decide(looks, d, higher_is_better=higher).stop
+        for point, series in zip(pairs.points, pairs.series, strict=True)
+        for d, higher in [_looked_at(goal, series, own=load_of(point).metric is not None)]
+    )
+
+
+def _looked_at(goal: Goal, series: Series, *, own: bool) -> tuple[list[float], bool]:
+    """The pairs that the goal looks at first, and whether higher is better. A metric of the user's `own` is both
+    latency and throughput."""
+    if goal is Goal.LATENCY or (own and goal is Goal.THROUGHPUT):
+        return series.p50(), series.higher_is_better
+    if goal is Goal.THROUGHPUT:
+        return series.throughput(), True
+    return (series.product() if goal is Goal.BALANCED else series.price()), False
 
 
 def _blocks(pairs: Pairs) -> tuple[int, int]:
     return sum(s.spoiled() for s in pairs.series), sum(2 * s.pairs() for s in pairs.series)
 
 
-def load_result(spec: Spec, series: Series, looks: Plan | None) -> LoadResult:
+def load_result(point: Point, series: Series, looks: Plan | None) -> LoadResult:
     """Everything about one load; without a plan (a proof, a reference) at the plain 95 %."""
-    now, tried = series.a.figures(), series.b.figures()
+    now, tried, load = series.a.figures(), series.b.figures(), load_of(point)
     return LoadResult(
-        rate=spec.rate,
-        placement=spec.placement,
+        rate=load.rate,
+        placement=placement_of(point),
         now=now,
         tried=tried,
-        p50=effect_of(series.p50(), looks),
+        p50=effect_of(series.p50(), looks, higher_is_better=series.higher_is_better),
         product=effect_of(series.product(), looks),
         price=effect_of(series.price(), looks),
         throughput=effect_of(series.throughput(), looks, higher_is_better=True),
-        p50_bound=_upper(series.p50()),
+        p50_bound=_harm(series),
         p99_worse=_p99(series),
         extra_vcpus=tried.price_vcpus - now.price_vcpus,
-        keeps_up=min(now.messages_per_second, tried.messages_per_second) >= _KEEPS_UP * spec.rate,
+        keeps_up=min(now.messages_per_second, tried.messages_per_second) >= _KEEPS_UP * load.rate,
+        name=load.name,
+        metric=load.metric,
     )
 
 
@@ -104,9 +106,12 @@ def _p99(series: Series) -> bool | None:
     return p99_worse(interval(series.p99(), 0.05)) or p99_worse(pooled_tail(*series.histograms()))
 
 
-def _upper(d: Sequence[float]) -> float | None:
-    high = interval(d, 0.05).high
-    return None if high is None else as_fraction(high)
+def _harm(series: Series) -> float | None:
+    """How much worse it may be; where higher is better, how much higher it may have been before."""
+    found = interval(series.p50(), 0.05)
+    if series.higher_is_better:
+        return None if found.low is None else as_fraction(-found.low)
+    return None if found.high is None else as_fraction(found.high)
 
 
 def effect_of(d: Sequence[float], looks: Plan | None, *, higher_is_better: bool = False) -> Effect:

@@ -10,17 +10,17 @@ from ipctune.errors import NotPossible
 from ipctune.host.polltime import idle_vcpus
 from ipctune.journal.store import Journal
 from ipctune.knobs.model import Kind
-from ipctune.tune.goals import Judgement, judge, metric, name
-from ipctune.tune.measure import Pairs, pair_seconds
+from ipctune.tune.budget import LEAST_PAIRS, Clock, pairs_for, seconds_for, stays
+from ipctune.tune.goals import Judgement, figure_name, judge, lower, metric, name
+from ipctune.tune.measure import Pairs
 from ipctune.tune.model import Goal, LoadResult, NotTried, Outcome, Settings, Trial
 from ipctune.tune.plan import Candidate, Plan
+from ipctune.tune.point import Point, points_of
 from ipctune.tune.switch import Switch, switched
-from ipctune.tune.trial import REFERENCE_PAIRS, Tried, load_result, loads_of, try_out
+from ipctune.tune.trial import Tried, load_result, try_out
+from ipctune.workload.model import Workload
 
 __all__ = ["LEAST_PAIRS", "Clock", "Told", "run_trials"]
-
-LEAST_PAIRS = 12
-"""Pairs below which a sign-flip verdict at the level of several knobs can't be reached."""
 
 
 class Told(Protocol):
@@ -29,32 +29,6 @@ class Told(Protocol):
     def tick(self, text: str) -> None: ...
 
     def tried(self, trial: Trial) -> None: ...
-
-
-@dataclass
-class Clock:
-    """The run's budget in seconds. Time that the user spends on the plan does not count."""
-
-    seconds: float
-
-    def __post_init__(self) -> None:
-        self._start = time.monotonic()
-        self._asked = self._start
-
-    def share(self, part: float) -> float:
-        return self.seconds * part
-
-    def left(self) -> float:
-        """What is left of the whole run."""
-        return self.seconds - (time.monotonic() - self._start)
-
-    def pause(self) -> None:
-        """The question is put: what the user takes to answer it is not the run's time."""
-        self._asked = time.monotonic()
-
-    def resume(self) -> None:
-        """The answer is there."""
-        self._start += time.monotonic() - self._asked
 
 
 def run_trials(
@@ -66,10 +40,13 @@ def run_trials(
     not_tried: list[NotTried],
     clock: Clock,
     rng: random.Random,
+    workload: Workload | None = None,
 ) -> list[Candidate]:
     """Fill `trials` and `not_tried`; returns the candidates to be proved and kept."""
-    end = time.monotonic() + min(clock.share(0.5), max(0.0, clock.left() - clock.share(0.25)))
-    family = len(loads_of(settings)) * max(1, sum(not c.reference for c in plan.candidates))
+    points = points_of(settings, workload)
+    loads = len(points)
+    end = time.monotonic() + clock.trials()
+    family = loads * max(1, sum(not c.reference for c in plan.candidates))
     waiting = list(plan.candidates)
     idle = _IdlePrice(settings.idle)
     winners: list[tuple[Candidate, Trial]] = []
@@ -78,13 +55,13 @@ def run_trials(
         if any(w.knob.id == candidate.knob.id for w, _ in winners):
             not_tried.append(NotTried(candidate.knob.id, f"{_value(candidate)}: another value of it wins already"))
             continue
-        most = _pairs_for(candidate, waiting, settings, end - time.monotonic())
+        most = pairs_for(candidate, waiting, settings, loads, end - time.monotonic())
         if most == 0:
-            needs = _seconds(candidate, settings, _least(candidate))
+            needs = seconds_for(candidate, settings, loads)
             not_tried.append(NotTried(candidate.knob.id, f"{_value(candidate)}: no time left", needs))
             continue
         try:
-            trial = _one(candidate, settings, journal, told, most, family, rng, idle)
+            trial = _one(candidate, points, settings, journal, told, most, family, rng, idle)
         except _InterruptedTrial as cut:
             trials.append(cut.trial)
             raise KeyboardInterrupt from None
@@ -99,34 +76,9 @@ def _value(candidate: Candidate) -> str:
     return candidate.knob.describe(candidate.value)
 
 
-def _least(candidate: Candidate) -> int:
-    return REFERENCE_PAIRS if candidate.reference or candidate.knob.kind is Kind.OPTION else LEAST_PAIRS
-
-
-def _seconds(candidate: Candidate, settings: Settings, pairs: int) -> float:
-    rest = max(settings.rest, candidate.knob.settle)
-    return pairs * pair_seconds(len(loads_of(settings)), settings.block, rest)
-
-
-def _pairs_for(candidate: Candidate, waiting: Sequence[Candidate], settings: Settings, left: float) -> int:
-    """How many pairs this candidate may take: a fair share of what is left, and 0 where its least does not fit."""
-    least = _least(candidate)
-    each = _seconds(candidate, settings, 1)
-    left -= idle_seconds(candidate, settings)
-    if candidate.reference or candidate.knob.kind is Kind.OPTION:
-        return least if left >= least * each else 0
-    later = sum(_seconds(c, settings, _least(c)) for c in waiting)
-    fair = int(max(left - later, left / (1 + sum(_least(c) == LEAST_PAIRS for c in waiting))) / each)
-    return 0 if left < least * each else min(settings.pairs, max(least, fair))
-
-
-def idle_seconds(candidate: Candidate, settings: Settings) -> float:
-    """What its price on an idle machine takes, with it and without, should it win."""
-    return 2 * settings.idle if _stays(candidate) else 0.0
-
-
 def _one(
     candidate: Candidate,
+    points: Sequence[Point],
     settings: Settings,
     journal: Journal | None,
     told: Told,
@@ -144,11 +96,11 @@ def _one(
     pairs: Pairs | None = None
     try:
         with switched(journal, [(candidate.knob, candidate.value)]) as switch:
-            pairs = Pairs(loads_of(settings), switch, settings.block, settings.rest, rng, candidate.knob.settle)
+            pairs = Pairs(points, switch, settings.block, settings.rest, rng, candidate.knob.settle)
             share = 1 if candidate.reference or candidate.knob.kind is Kind.OPTION else family
             tried = try_out(pairs, settings, most=most, family=share, tick=tick)
             idle = None
-            if tried.judgement.keep and _stays(candidate):
+            if tried.judgement.keep and stays(candidate):
                 told.tick(f"{title}: its price on an idle machine")
                 idle = idle_price.of(switch)
     except NotPossible as refused:
@@ -161,11 +113,6 @@ def _one(
         settings.goal, tried.loads, idle_vcpus=idle, max_cpu=settings.max_cpu, max_idle_cpu=settings.max_idle_cpu
     )
     return _trial(candidate, tried, judgement, idle, settings.goal)
-
-
-def _stays(candidate: Candidate) -> bool:
-    """The kept set holds settings of the machine only; what belongs to a program ends as advice."""
-    return candidate.knob.kind is not Kind.OPTION and not candidate.reference
 
 
 @dataclass
@@ -210,7 +157,7 @@ def _cut_short(candidate: Candidate, pairs: Pairs) -> Trial:
         was=candidate.now,
         outcome=Outcome.UNDECIDED,
         why=f"interrupted after {pairs.count()} pairs",
-        loads=tuple(load_result(spec, s, None) for spec, s in zip(pairs.specs, pairs.series, strict=True)),
+        loads=tuple(load_result(point, s, None) for point, s in zip(pairs.points, pairs.series, strict=True)),
         spoiled=sum(s.spoiled() for s in pairs.series),
         blocks=sum(2 * s.pairs() for s in pairs.series),
         reference=candidate.reference,
@@ -264,8 +211,9 @@ def _why(candidate: Candidate, tried: Tried, judgement: Judgement) -> str:
         return f"{judgement.why}, but it polls for ever, on an idle machine too: for the goal latency alone"
     if judgement.keep or judgement.helps:
         return judgement.why
-    better = [name(load) for load in tried.loads if load.p50.word == "better"]
-    return f"{judgement.why}; p50 better {' and '.join(better)}" if better else judgement.why
+    better = [load for load in tried.loads if load.p50.word == "better"]
+    names = " and ".join(name(load) for load in better)
+    return f"{judgement.why}; {figure_name(better[0])} better {names}" if better else judgement.why
 
 
 def _best(winners: list[tuple[Candidate, Trial]], trials: list[Trial], goal: Goal) -> list[Candidate]:
@@ -286,5 +234,4 @@ def _best(winners: list[tuple[Candidate, Trial]], trials: list[Trial], goal: Goa
 
 def _total(trial: Trial, goal: Goal) -> float:
     """The goal's figure over all loads; lower is better."""
-    sign = -1.0 if goal is Goal.THROUGHPUT else 1.0
-    return sum(sign * metric(goal, load).effect for load in trial.loads)
+    return sum(lower(goal, load) for load in trial.loads)

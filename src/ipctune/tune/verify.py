@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ipctune.bench.spec import Spec
 from ipctune.host.model import Host
@@ -15,10 +15,14 @@ from ipctune.tune.goals import Judgement, judge, metric
 from ipctune.tune.loop import placed
 from ipctune.tune.measure import Pairs, pair_seconds
 from ipctune.tune.model import Goal, LoadResult, Settings
+from ipctune.tune.point import Point, points_of
 from ipctune.tune.refusals import probe
+from ipctune.tune.source import opened
 from ipctune.tune.trial import load_result
 
 __all__ = ["Verified", "verify"]
+
+_LEAST = 6  # pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class _AsideSwitch:
     def off(self) -> None:
         self._aside.off()
 
-    def spec(self, spec: Spec, *, on: bool) -> Spec:
+    def spec(self, spec: Point, *, on: bool) -> Point:
         return spec
 
     def own_cpu_ns(self) -> float:
@@ -68,20 +72,26 @@ def _limits(spec: Spec, settings: Settings, aside: Aside) -> Verified:
 
 def verify(host: Host, settings: Settings, journal: Journal, seconds: float, tick: Callable[[str], None]) -> Verified:
     """Repeat the A/B for about `seconds`. Raises NotPossible where nothing is active."""
-    spec = placed(host, settings.spec)
-    with putting_aside(journal, seconds) as aside:
+    settings = replace(settings, spec=placed(host, settings.spec))
+    with opened(settings) as workload:
+        return _verify(settings, journal, seconds, tick, points_of(settings, workload))
+
+
+def _verify(
+    settings: Settings, journal: Journal, seconds: float, tick: Callable[[str], None], points: Sequence[Point]
+) -> Verified:
+    each = pair_seconds(len(points), settings.block, settings.rest)
+    with putting_aside(journal, max(seconds, _LEAST * each)) as aside:
         if aside.changed:
             return Verified("changed", "what is set now is not what was proved", tuple(aside.changed), (), 0)
         if aside.kept and all(KNOBS[name].kind is Kind.LIMIT for name in aside.kept):
-            return _limits(spec, settings, aside)
-        specs = (spec.replace(rate=settings.rate), spec)
-        pairs = Pairs(specs, _AsideSwitch(aside), settings.block, settings.rest, random.Random(settings.seed), 0.1)
-        each = pair_seconds(len(specs), settings.block, settings.rest)
+            return _limits(settings.spec, settings, aside)
+        pairs = Pairs(points, _AsideSwitch(aside), settings.block, settings.rest, random.Random(settings.seed), 0.1)
         end = time.monotonic() + seconds
-        while pairs.count() < 6 or time.monotonic() + each < end:
+        while pairs.count() < _LEAST or time.monotonic() + each < end:
             pairs.measure()
             tick(f"pair {pairs.count()}")
-    loads = tuple(load_result(s, series, None) for s, series in zip(specs, pairs.series, strict=True))
+    loads = tuple(load_result(point, series, None) for point, series in zip(points, pairs.series, strict=True))
     found = judge(settings.goal, loads, idle_vcpus=None, max_cpu=settings.max_cpu, max_idle_cpu=settings.max_idle_cpu)
     return Verified(_word(settings, found, loads), found.why, (), loads, pairs.count(), settings.goal)
 

@@ -24,6 +24,18 @@ _WRONG = [
     ("tune", "--rate", "0"),
     ("tune", "--hold", "-1"),
     ("tune", "superfluous"),
+    ("tune", "--command", "true"),
+    ("tune", "--metric", "(.)"),
+    ("tune", "--lower-is-better"),
+    ("tune", "--private"),
+    ("tune", "--timeout", "3s"),
+    ("tune", "--command", " ", "--metric", "(.)"),
+    ("tune", "--command", "true", "--metric", "("),
+    ("tune", "--command", "true", "--metric", "no group"),
+    ("tune", "--command", "true", "--metric", "json:"),
+    ("tune", "--command", "true", "--metric", "(.)", "--rate", "1000"),
+    ("tune", "--command", "true", "--metric", "(.)", "--timeout", "soon"),
+    ("tune", "--command", "true", "--metric", "(.)", "--time", "1s"),
     ("why",),
     ("why", "nonsense"),
     ("keep", "--for", "soon"),
@@ -135,3 +147,22 @@ def test_a_state_folder_that_others_can_write_is_3(cli: Cli, monkeypatch: pytest
     answer = cli("status")
     assert answer.code == Exit.NOT_POSSIBLE
     assert "others can write it" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("echo no; exit 5", "the command failed: exit code 5"),
+        ("echo hello", "the command printed nothing that matches"),
+        ("echo t=nan", "the command printed nan, which is no measurement"),
+        ("echo t=0", "a metric has to be above 0"),
+        ("sleep 20", "the command did not end within 0.2 s"),
+    ],
+)
+def test_a_command_that_gives_no_measurement_is_3_and_changes_nothing(cli: Cli, line: str, why: str) -> None:
+    answer = cli("tune", "--command", line, "--metric", "t=(.*)", "--timeout", "0.2s")
+    assert answer.code == Exit.NOT_POSSIBLE
+    assert why in answer.err
+    assert "2  PLAN" not in answer.out
+    assert set(cli.machine.state.values()) == {"0"}
+    assert cli.machine.started == []

@@ -222,7 +222,7 @@ def make_knob(
 
 def install(machine: Machine, monkeypatch: pytest.MonkeyPatch, *knobs: Knob) -> None:
     """Put the machine in the place of the real one, and these knobs in the place of ours."""
-    for module in ("measure", "trials", "proof", "causes", "evidence", "refusals", "loop", "verify"):
+    for module in ("measure", "budget", "trials", "proof", "causes", "evidence", "refusals", "loop", "verify"):
         monkeypatch.setattr(f"ipctune.tune.{module}.time", _Clock(machine))
     for module in ("measure", "causes", "refusals"):
         monkeypatch.setattr(f"ipctune.tune.{module}.run", machine.run)

@@ -7,6 +7,7 @@ from tests.unit.tune.machine import Does, Machine, host, install, make_knob, set
 
 from ipctune.bench.core import Refused, _Refusal
 from ipctune.bench.wake import Knee
+from ipctune.host import polltime
 from ipctune.host.model import Host
 from ipctune.tune import causes as module
 from ipctune.tune import evidence
@@ -163,5 +164,5 @@ def test_a_value_of_the_curve_is_suggested_only_within_the_bound(
 
 
 def test_halts_are_those_of_states_other_than_poll() -> None:
-    found = module.halts()
+    found = polltime.halts()
     assert found is None or found >= 0

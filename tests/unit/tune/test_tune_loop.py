@@ -15,8 +15,9 @@ from ipctune.host.model_watch import WaitCause
 from ipctune.journal.session import exclusive
 from ipctune.journal.store import Journal
 from ipctune.knobs.model import Cause, Kind, Knob
-from ipctune.tune.loop import Declined, _shown_within, placed, tune
+from ipctune.tune.loop import Declined, placed, tune
 from ipctune.tune.model import Bottleneck, Goal, Outcome, Proof, Settings, TuneResult
+from ipctune.tune.summary import shown_within
 
 host_of = host
 HELPS = Does(rate=0.8, flat=0.15, cpu=0.4)
@@ -163,13 +164,13 @@ def test_without_root_what_root_could_try_is_named(loop: Loop) -> None:
 
 
 def test_a_cause_without_a_bound_leaves_everything_open() -> None:
-    assert _shown_within((Bottleneck("copying", "copying", None, None, None, ()),), []) == 1.0
-    assert _shown_within((), []) is None
+    assert shown_within((Bottleneck("copying", "copying", None, None, None, ()),), []) == 1.0
+    assert shown_within((), []) is None
 
 
 def test_what_could_have_been_seen_is_what_it_is_shown_to_within() -> None:
     seen = load(p50=effect("no difference", 0.0, could_have_seen=0.3))
-    assert _shown_within((), [trial(Outcome.NO_GAIN, loads=(seen,))]) == pytest.approx(0.3)
+    assert shown_within((), [trial(Outcome.NO_GAIN, loads=(seen,))]) == pytest.approx(0.3)
 
 
 def test_only_what_belongs_to_a_program_opens_no_journal(loop: Loop) -> None:

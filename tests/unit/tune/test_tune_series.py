@@ -6,6 +6,7 @@ import pytest
 from tests.unit.bench.fake import answer, block
 
 from ipctune.bench.spec import Spec
+from ipctune.tune.point import sample_of
 from ipctune.tune.series import Arm, Series
 
 _LATENCY = answer()["latency"]
@@ -16,7 +17,7 @@ def arm(*p50s: int, own: float = 0.0, count: int = 1000) -> Arm:
     for p50 in p50s:
         tail = dict.fromkeys(("min", "p50", "p90", "p99", "p999", "max"), p50)
         latency = _LATENCY | tail | {"count": count, "buckets": [[p50, count]]}
-        made.add(block(latency=latency, messages=count), own)
+        made.add(sample_of(block(latency=latency, messages=count)), own)
     return made
 
 
@@ -34,7 +35,7 @@ def test_an_arm_that_is_ahead_does_not_count_yet() -> None:
 
 def test_a_stream_as_fast_as_it_goes_is_judged_by_the_time_of_a_message() -> None:
     made = Arm()
-    made.add(block(Spec(pattern="stream")), 0.0)
+    made.add(sample_of(block(Spec(pattern="stream"))), 0.0)
     assert made.p50(0) == pytest.approx(0.1e9 / 1000)
     assert made.p99(0) is None
     assert made.figures().p50_ns is None
@@ -67,13 +68,13 @@ def test_p99_is_unknown_below_ten_thousand_samples(blocks: int, known: bool) -> 
 def test_without_a_cpuidle_driver_nothing_polls() -> None:
     made = Arm()
     machine = answer()["machine"] | {"poll_ns": None}
-    made.add(block(machine=machine), 0.0)
+    made.add(sample_of(block(machine=machine)), 0.0)
     assert made.figures().polled_vcpus == 0
     assert made.price(0) == pytest.approx(6000)
 
 
 def test_spoiled_blocks_of_both_arms_are_counted() -> None:
     spoiled = Arm()
-    spoiled.add(block(machine=answer()["machine"] | {"steal_ns": 90_000_000}), 0.0)
+    spoiled.add(sample_of(block(machine=answer()["machine"] | {"steal_ns": 90_000_000})), 0.0)
     assert Series(arm(5_000), spoiled).spoiled() == 1
     assert Series(arm(5_000), arm(5_000)).spoiled() == 0

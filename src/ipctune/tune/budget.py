@@ -1,0 +1,110 @@
+"""How the time of a run is shared out, and what it is not enough for."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ipctune.knobs.model import Kind
+from ipctune.tune.measure import pair_seconds
+from ipctune.tune.model import Settings
+from ipctune.tune.plan import Candidate
+from ipctune.tune.trial import REFERENCE_PAIRS
+
+__all__ = ["LEAST_PAIRS", "Clock", "idle_seconds", "pairs_for", "seconds_for", "shortage", "stays"]
+
+LEAST_PAIRS = 12
+"""Pairs below which a sign-flip verdict at the level of several knobs can't be reached."""
+
+
+@dataclass
+class Clock:
+    """The run's budget in seconds. Time that the user spends on the plan does not count."""
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        self._start = time.monotonic()
+        self._asked = self._start
+
+    def share(self, part: float) -> float:
+        return self.seconds * part
+
+    def left(self) -> float:
+        """What is left of the whole run."""
+        return self.seconds - (time.monotonic() - self._start)
+
+    def trials(self) -> float:
+        """What the trials may take from now on: half of the run, and the proof's quarter stays."""
+        return min(self.share(0.5), max(0.0, self.left() - self.share(0.25)))
+
+    def pause(self) -> None:
+        """The question is put: what the user takes to answer it is not the run's time."""
+        self._asked = time.monotonic()
+
+    def resume(self) -> None:
+        """The answer is there."""
+        self._start += time.monotonic() - self._asked
+
+
+def stays(candidate: Candidate) -> bool:
+    """Whether it could be kept. What belongs to a program ends as advice, and what always polls gets a short look."""
+    return candidate.knob.kind is not Kind.OPTION and not candidate.reference
+
+
+def _least(candidate: Candidate) -> int:
+    return LEAST_PAIRS if stays(candidate) else REFERENCE_PAIRS
+
+
+def idle_seconds(candidate: Candidate, settings: Settings) -> float:
+    """What its price on an idle machine takes, with it and without, should it win."""
+    return 2 * settings.idle if stays(candidate) else 0.0
+
+
+def seconds_for(candidate: Candidate, settings: Settings, loads: int, pairs: int = 0) -> float:
+    """What that many pairs of it take, over so many loads; the least that it needs where `pairs` is 0."""
+    rest = max(settings.rest, candidate.knob.settle)
+    return (pairs or _least(candidate)) * pair_seconds(loads, settings.block, rest)
+
+
+def pairs_for(candidate: Candidate, waiting: Sequence[Candidate], settings: Settings, loads: int, left: float) -> int:
+    """How many pairs this candidate may take, and 0 where its least does not fit into the `left` seconds.
+
+    Whoever waits and fits as well gets its least.
+    """
+    least = _least(candidate)
+    each = seconds_for(candidate, settings, loads, 1)
+    left -= idle_seconds(candidate, settings)
+    if left < least * each:
+        return 0
+    if not stays(candidate):
+        return least
+    later = [seconds_for(c, settings, loads) for c in waiting]
+    spare = left - least * each - sum(seconds for seconds, fits in _fitting(later, left - least * each) if fits)
+    return min(settings.pairs, least + int(spare / each))
+
+
+def _fitting(needs: Sequence[float], left: float) -> list[tuple[float, bool]]:
+    """Which of them fit, one after another; one that does not is passed over."""
+    found = []
+    for seconds in needs:
+        found.append((seconds, seconds <= left))
+        left -= seconds if seconds <= left else 0.0
+    return found
+
+
+def shortage(candidates: Sequence[Candidate], settings: Settings, loads: int, left: float) -> str:
+    """What the `left` seconds of the trials are not enough for, in words, before anything is tried; empty where they
+    are enough. Those that come first in the plan are tried as far as they fit.
+    """
+    needs = [seconds_for(c, settings, loads) for c in candidates]
+    idle = max((idle_seconds(c, settings) for c in candidates), default=0.0)
+    fits = [fitting for _, fitting in _fitting(needs, left - idle)]
+    if all(fits):
+        return ""
+    names = [c.knob.title for c, fitting in zip(candidates, fits, strict=True) if fitting]
+    what = f"it fits {len(names)} of {len(needs)}: {', '.join(names)}" if names else "it fits none of them"
+    minutes = -int(-2 * (sum(needs) + idle) // 60)
+    return (
+        f"The time is short: {LEAST_PAIRS} pairs of each setting ({REFERENCE_PAIRS} where a short look is all it gets) "
+        f"need --time {minutes}m; {what}"
+    )
