@@ -5,7 +5,7 @@ Every room may raise them; only `cli` prints them and turns them into exit codes
 
 from enum import IntEnum
 
-__all__ = ["Exit", "IpctuneError", "NotPossible", "WrongUse"]
+__all__ = ["Exit", "IpctuneError", "NotPossible", "WorkloadFailed", "WrongUse"]
 
 
 class Exit(IntEnum):
@@ -38,5 +38,11 @@ class WrongUse(IpctuneError):
 
 class NotPossible(IpctuneError):
     """The machine, its kernel or our privileges don't allow it."""
+
+    exit_code = Exit.NOT_POSSIBLE
+
+
+class WorkloadFailed(IpctuneError):
+    """The user's own workload fails, hangs or gives no measurement: no setting's fault, so it ends the run."""
 
     exit_code = Exit.NOT_POSSIBLE

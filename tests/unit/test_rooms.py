@@ -11,7 +11,7 @@ import pytest
 _SOURCE = Path(__file__).resolve().parents[2] / "src"
 _PACKAGE = _SOURCE / "ipctune"
 
-_MEASURING = {"host", "judge", "knobs", "journal", "bench"}
+_MEASURING = {"host", "judge", "knobs", "journal", "bench", "workload"}
 # Each room, and the rooms it may import; `errors` is for all but the judge, whose functions are pure.
 _MAY_IMPORT = {
     "host": {"errors"},
@@ -19,6 +19,7 @@ _MAY_IMPORT = {
     "knobs": {"errors", "host"},
     "journal": {"errors", "host", "knobs"},
     "bench": {"errors", "host", "judge"},
+    "workload": {"errors", "host", "bench", "judge"},
     "tune": {"errors", *_MEASURING},
     "report": {"errors", *_MEASURING, "tune"},
     "cli": {"errors", *_MEASURING, "tune", "report"},

@@ -1,10 +1,10 @@
-"""Time that idle vCPUs spend polling: the guest counts it as idle, so top does not show it."""
+"""What idle vCPUs do: the time that they poll, which the guest counts as idle, and how often they halt."""
 
 import os
 import time
 from pathlib import Path
 
-__all__ = ["idle_vcpus", "poll_us"]
+__all__ = ["halts", "idle_vcpus", "poll_us"]
 
 
 def poll_us() -> int | None:
@@ -18,6 +18,22 @@ def poll_us() -> int | None:
         try:
             if (state / "name").read_text().strip() == "POLL":
                 total += int((state / "time").read_text())
+                seen = True
+        except (OSError, ValueError):
+            continue
+    return total if seen else None
+
+
+def halts() -> int | None:
+    """How often the vCPUs have entered an idle state other than POLL; None without a cpuidle driver.
+
+    Source: Documentation/admin-guide/pm/cpuidle.rst.
+    """
+    total, seen = 0, False
+    for state in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cpuidle/state[0-9]*"):
+        try:
+            if (state / "name").read_text().strip() != "POLL":
+                total += int((state / "usage").read_text())
                 seen = True
         except (OSError, ValueError):
             continue
