@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,11 +17,25 @@ import pytest
 from ipctune.errors import IpctuneError, NotPossible, WorkloadFailed
 from ipctune.workload.model import Workload
 from ipctune.workload.registry import NAMES, make
+from ipctune.workload.tcp_or_unix import compare
 from ipctune.workload.toml import parse
 from ipctune.workload.toml_workload import TomlWorkload
 
 _SOURCE = Path(__file__).resolve().parents[2] / "src"
 _BLOCK = 0.2
+
+
+_SERVERS = {"redis": "redis-benchmark", "postgres": "pgbench", "nginx": "wrk", "perf-pipe": "perf"} | {
+    "hackbench": "hackbench"
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _installed() -> None:
+    """CI installs them, and there a missing one fails."""
+    missing = [name for name in _SERVERS.values() if shutil.which(name) is None]
+    if missing and os.environ.get("CI") != "true":
+        pytest.skip(f"not installed: {', '.join(missing)}")
 
 
 def _folders() -> set[str]:
@@ -170,8 +185,6 @@ def test_a_rate_that_does_not_go_through_is_told() -> None:
 def test_what_is_missing_is_named_with_the_line_that_installs_it(
     name: str, missing: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import shutil
-
     which = shutil.which
     monkeypatch.setattr("shutil.which", lambda cmd, **more: None if cmd == missing else which(cmd, **more))
     with pytest.raises(NotPossible, match=f"{missing} is not installed") as refused, make(name):
@@ -231,3 +244,22 @@ def test_a_server_that_is_never_ready_is_told(start: str, says: str) -> None:
     text = f'name = "m"\n[server]\nstart = {json.dumps(start)}\nready = {{socket = "{{folder}}/s", timeout = 0.3}}\n'
     with pytest.raises(IpctuneError, match=says), _mine("x", text + '[client]\ncommand = "true"\nmetric = "json:a"\n'):
         pass
+
+
+@pytest.mark.parametrize("service", ["redis", "postgres", "nginx"])
+def test_tcp_and_unix_are_compared(service: str) -> None:
+    found = compare(service, 1, pairs=1, seconds=_BLOCK, connects=50)
+    assert [one.load.connections > 1 for one in found.loads] == [False, True]
+    for one in found.loads:
+        assert min(one.tcp_ns, one.unix_ns) > 100
+        assert one.time.low is None  # one pair says nothing
+    for pair in found.bursts:
+        assert [burst.refused + burst.late for burst in pair] == [0, 0]
+        assert all(burst.backlog is not None and burst.backlog >= 50 for burst in pair)
+
+
+def test_a_busy_server_refuses_what_its_backlog_does_not_hold() -> None:
+    found = compare("redis", 1, pairs=1, seconds=_BLOCK, connects=700)
+    _, (tcp, unix) = found.bursts
+    assert tcp.refused == 0
+    assert tcp.late == unix.refused == 700 - (unix.backlog or 0) - 1

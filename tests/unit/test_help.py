@@ -9,7 +9,20 @@ from pathlib import Path
 import pytest
 
 _SOURCE = Path(__file__).resolve().parents[2] / "src"
-_COMMANDS = ["inspect", "bench", "status", "log", "why", "tune", "keep", "verify", "commit", "revert", "uninstall"]
+_COMMANDS = [
+    "inspect",
+    "bench",
+    "sockets",
+    "status",
+    "log",
+    "why",
+    "tune",
+    "keep",
+    "verify",
+    "commit",
+    "revert",
+    "uninstall",
+]
 _THERE = [name for name in _COMMANDS if (_SOURCE / "ipctune/cli" / f"{name}.py").exists()]
 _PAGES = [(), *((name,) for name in _THERE)]
 _GROUPS = ("look (changes nothing)", "try (comes back by itself)", "keep or undo")

@@ -28,6 +28,7 @@ _GROUPS: dict[str, dict[str, str]] = {
     "look (changes nothing)": {
         "inspect": "What machine is this: platform, idle vCPUs, limits, findings.",
         "bench": "Measure every way to communicate on this machine.",
+        "sockets": "TCP or a Unix socket, for redis, postgres, nginx, php-fpm?",
         "status": "What is set now, since when, and what it costs.",
         "log": "What was tried, kept, undone, and when.",
         "why": "The evidence behind a knob's verdict.",

@@ -47,14 +47,13 @@ class _GoneError(Exception):
 
 
 class _Keeper:
-    """The folder, and the server where one runs."""
+    """The folder, and the servers that run."""
 
     def __init__(self, name: str, user: str | None) -> None:
         folder.sweep()
         self.home = folder.make(name, user)
         self._data = self.home / "data"
-        self._server: subprocess.Popen[bytes] | None = None
-        self._stop = signal.SIGTERM
+        self._servers: list[tuple[subprocess.Popen[bytes], signal.Signals]] = []
         self.answers: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "serve": self.serve,
             "alive": self.alive,
@@ -64,16 +63,16 @@ class _Keeper:
         }
 
     def serve(self, said: dict[str, Any]) -> dict[str, Any]:
-        """Start the server; what it prints goes into the file `log`."""
+        """Start a server; what it prints goes to the end of the file `log`."""
         order = Order(**said)
-        self._stop = signal.Signals(order.stop)
-        with (self.home / "log").open("wb") as log:
-            self._server = self._started(order, log.fileno(), order.stop)
-        return {"pid": self._server.pid}
+        with (self.home / "log").open("ab") as log:
+            server = self._started(order, log.fileno(), order.stop)
+        self._servers.append((server, signal.Signals(order.stop)))
+        return {"pid": server.pid}
 
     def alive(self, _said: dict[str, Any]) -> dict[str, Any]:
-        """Whether the server runs, and the end of what it printed."""
-        running = self._server is not None and self._server.poll() is None
+        """Whether the last server runs, and the end of what all have printed."""
+        running = bool(self._servers) and self._servers[-1][0].poll() is None
         with suppress(OSError):
             return {"alive": running, "log": (self.home / "log").read_text(errors="replace")[-2000:]}
         return {"alive": running, "log": ""}
@@ -104,19 +103,19 @@ class _Keeper:
         return {"buckets": driver.buckets(), "cost": cost, **({"error": driver.error} if driver.error else {})}
 
     def pause(self, said: dict[str, Any]) -> dict[str, Any]:
-        """Stop all processes of the server, or let them go on."""
-        for pid in tree.descendants():
-            with suppress(OSError):
-                os.kill(pid, signal.SIGSTOP if said["on"] else signal.SIGCONT)
+        """Stop a server and its processes (its group), or let them go on."""
+        if any(server.pid == said["pid"] and server.poll() is None for server, _ in self._servers):
+            os.killpg(said["pid"], signal.SIGSTOP if said["on"] else signal.SIGCONT)
         return {}
 
     def close(self) -> None:
-        """Stop the server, end what is left, remove the folder."""
-        self.pause({"on": False})
-        if self._server is not None and self._server.poll() is None:
-            os.killpg(self._server.pid, self._stop)
-            with suppress(subprocess.TimeoutExpired):
-                self._server.wait(_STOPPING)
+        """Stop the servers, the last one first; end what is left; remove the folder."""
+        for server, stop in reversed(self._servers):
+            if server.poll() is None:
+                os.killpg(server.pid, stop)
+                os.killpg(server.pid, signal.SIGCONT)
+                with suppress(subprocess.TimeoutExpired):
+                    server.wait(_STOPPING)
         tree.end()
         folder.remove(self.home)
 

@@ -68,11 +68,12 @@ class Postgres:
     name = "postgres"
 
     def __init__(self, rate: float = DEFAULT_RATE, *, tcp: bool = False) -> None:
-        self.loads = (open_load(rate), closed_load(1), closed_load(SATURATING))
+        self.closed_loads = (closed_load(1), closed_load(SATURATING))
+        self.loads = (open_load(rate), *self.closed_loads)
         self._server = Server("postgres", unprivileged("postgres"))
         self._pace = Pace(first=500)
         self._tcp = tcp
-        self.port = 0
+        self.port, self._pid = 0, 0
 
     def __enter__(self) -> Self:
         where = _folders()
@@ -107,7 +108,7 @@ class Postgres:
 
     def pause(self, on: bool) -> None:
         """Stop the server's processes, or let them go on."""
-        self._server.pause(on)
+        self._server.pause(self._pid, on)
 
     def _client(self, load: Load, count: int, seed: int, tcp: bool) -> list[str]:
         each = max(1, round(count / load.connections))
@@ -142,7 +143,7 @@ class Postgres:
         settings = {**_SETTINGS, "unix_socket_directories": str(self._server.folder), "listen_addresses": "127.0.0.1"}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         # SIGQUIT is its immediate shutdown: it ends its processes and removes its System V segment.
-        self._server.serve(
+        self._pid = self._server.serve(
             [programs["postgres"], "-D", data, "-p", str(self.port), *options],
             lambda: self._ready(programs["pg_isready"]),
             stop=signal.SIGQUIT,

@@ -38,11 +38,12 @@ class Redis:
     name = "redis"
 
     def __init__(self, rate: float = DEFAULT_RATE, *, tcp: bool = False) -> None:
-        self.loads = (open_load(rate), closed_load(1), closed_load(SATURATING))
+        self.closed_loads = (closed_load(1), closed_load(SATURATING))
+        self.loads = (open_load(rate), *self.closed_loads)
         self._server = Server("redis", unprivileged("redis"))
         self._pace = Pace(first=1000)
         self._tcp = tcp
-        self.unix, self.port = "", 0
+        self.unix, self.port, self._pid = "", 0, 0
 
     def __enter__(self) -> Self:
         redis = program("redis-server", *_PACKAGES)
@@ -77,7 +78,7 @@ class Redis:
 
     def pause(self, on: bool) -> None:
         """Stop the server's processes, or let them go on."""
-        self._server.pause(on)
+        self._server.pause(self._pid, on)
 
     def _closed(self, load: Load, seconds: float, tcp: bool) -> Sample:
         count = self._pace.count(load, seconds)
@@ -92,6 +93,6 @@ class Redis:
         self.unix, self.port = self._server.socket("s"), free_port()
         lines = ["--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.unix, "--unixsocketperm", "700"]
         kept = ["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", str(self._server.folder)]
-        self._server.serve([redis, *lines, *kept], lambda: accepts(self.unix))
+        self._pid = self._server.serve([redis, *lines, *kept], lambda: accepts(self.unix))
         where = ["-s", self.unix, "-c", "1", "-n", "1", "--csv"]
         self._server.run([self._benchmark, *where, "SET", "ipctune", "x" * 64], _TIMEOUT)

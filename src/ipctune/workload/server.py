@@ -147,9 +147,9 @@ class Server:
 
     def serve(
         self, argv: Sequence[str], ready: Callable[[], bool], *, stop: int = signal.SIGTERM, patience: float = _READY
-    ) -> None:
-        """Start the server and wait till it is ready. `stop` is the signal that ends it without leaving anything."""
-        self._ask("serve", {**self._order(argv), "stop": int(stop)})
+    ) -> int:
+        """Start a server, wait till it is ready, return its pid. `stop` is the signal that ends it without a trace."""
+        pid: int = self._ask("serve", {**self._order(argv), "stop": int(stop)})["pid"]
         deadline = time.monotonic() + patience
         while not ready():
             said = self._ask("alive", {})
@@ -157,6 +157,7 @@ class Server:
                 what = "is not ready" if said["alive"] else "has ended"
                 raise WorkloadFailed(f"{self._name}: the server {what}", hint=last_lines(said["log"]))
             time.sleep(0.01)
+        return pid
 
     def run(self, argv: Sequence[str], timeout: float) -> Run:
         """Run a client to its end. Raises WorkloadFailed where it fails or takes longer than `timeout` s."""
@@ -179,9 +180,9 @@ class Server:
             )
         return Driven(tuple((low, count) for low, count in said["buckets"]), cost)
 
-    def pause(self, on: bool) -> None:
-        """Stop all processes of the server, or let them go on."""
-        self._ask("pause", {"on": on})
+    def pause(self, pid: int, on: bool) -> None:
+        """Stop a server of ours with its processes, or let them go on."""
+        self._ask("pause", {"pid": pid, "on": on})
 
     def _order(self, argv: Sequence[str]) -> dict[str, Any]:
         return {"argv": list(argv), "user": self._user, "environment": self._environment}
