@@ -71,7 +71,10 @@ case " $* " in
         esac ;;
     *' --print-uris '*) echo "Need to get 12.3 MB of archives." ;;
     *' --download-only '*) [ ! -e "$stand/lists-are-old" ] || { rm "$stand/lists-are-old"; exit 100; } ;;
-    *' install '*) : >"$stand/compiles"; : >"$stand/venv-works" ;;
+    *' install '*)
+        : >"$stand/compiles"; : >"$stand/venv-works"
+        [ -z "$IPCTUNE_POLICY_FILE" ] || cat "$IPCTUNE_POLICY_FILE" >"$stand/policy" 2>/dev/null
+        [ ! -e "$stand/apt-fails" ] || exit 100 ;;
 esac
 """
 

@@ -20,7 +20,7 @@ _MAY_IMPORT = {
     "knobs": {"errors", "host"},
     "journal": {"errors", "host", "knobs"},
     "bench": {"errors", "host", "judge"},
-    "workload": {"errors", "host", "bench"},
+    "workload": {"errors", "host", "bench", "judge"},
     "tune": {"errors", *_MEASURING},
     "report": {"errors", *_MEASURING, "services", "tune"},
     "cli": {"errors", *_MEASURING, "services", "tune", "report"},

@@ -148,3 +148,33 @@ def test_the_tests_bring_their_own_tools(fresh: Machine) -> None:
     assert answer.code == 0, answer.err
     assert "strace" in _installs(fresh)[0]
     assert answer.out == "pytest: --leftovers -k judge\n"
+
+
+def test_no_service_starts_while_servers_are_installed_for_ci(fresh: Machine) -> None:
+    policy = fresh.stand / "policy-rc.d"
+    answer = fresh.call("tools/setup/setup.sh", "ci", IPCTUNE_POLICY_FILE=str(policy))
+    assert answer.code == 0, answer.err
+    (install,) = _installs(fresh)
+    assert " redis-server " in install
+    assert fresh.said("policy") == ["#!/bin/sh", "exit 101"]
+    assert not policy.exists()
+
+
+def test_services_may_start_again_after_a_failure(fresh: Machine) -> None:
+    policy = fresh.stand / "policy-rc.d"
+    fresh.flag("apt-fails")
+    assert fresh.call("tools/setup/setup.sh", "ci", IPCTUNE_POLICY_FILE=str(policy)).code == 3
+    assert fresh.said("policy") == ["#!/bin/sh", "exit 101"]
+    assert not policy.exists()
+
+
+def test_the_owners_own_word_on_services_stays(fresh: Machine) -> None:
+    policy = fresh.stand / "policy-rc.d"
+    policy.write_text("mine\n")
+    assert fresh.call("tools/setup/setup.sh", "ci", IPCTUNE_POLICY_FILE=str(policy)).code == 0
+    assert policy.read_text() == "mine\n"
+
+
+def test_servers_are_no_part_of_run_or_test(fresh: Machine) -> None:
+    fresh.call("test")
+    assert "redis" not in " ".join(_installs(fresh))

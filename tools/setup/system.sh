@@ -23,9 +23,17 @@ present() {
     case $1 in
         compiles) compiles ;;
         library=*) file=$(gcc -print-file-name="${1#*=}" 2>/dev/null) && [ "${file#/}" != "$file" ] ;;
+        file=*) any_file "${1#*=}" ;;
         *) command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ] ||
             [ -x "${environment:-}/tools/bin/$1" ] ;;
     esac
+}
+
+any_file() {
+    for found in $(printf '%s' "$1" | tr '|' ' '); do
+        [ ! -e "$found" ] || return 0
+    done
+    return 1
 }
 
 manager() {
@@ -164,7 +172,27 @@ install_apt() {
         chosen=$(missing)
         without_upgrades
     fi
+    hold_services
     attempt "apt-get install" "see the lines above" apt_install -qq $chosen 9>&-
+    release_services
+}
+
+# Packages of servers start them, unless this file says no (101, as Debian's policy-rc.d interface has it). One that is
+# there already is the owner's. IPCTUNE_POLICY_FILE names another one, for the tests.
+hold_services() {
+    policy=${IPCTUNE_POLICY_FILE:-/usr/sbin/policy-rc.d}
+    if [ "$purpose" != ci ] || [ -e "$policy" ]; then
+        policy=
+        return 0
+    fi
+    trap release_services EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 -- "$policy"
+}
+
+release_services() {
+    [ -z "${policy:-}" ] || rm -f -- "$policy"
+    policy=
 }
 
 # --- dnf -------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from ipctune.errors import Exit, NotPossible
 if TYPE_CHECKING:
     from ipctune.bench.matrix import BenchResult
 
-__all__ = ["command"]
+__all__ = ["alone", "command"]
 
 
 @click.command(short_help="Measure every way to communicate on this machine.")
@@ -70,7 +70,7 @@ def command(
         seed=secrets.randbelow(1 << 31) if seed is None else seed,
     )
     session = prepare(request)
-    with _alone(), _progress(session.steps, session.estimate_s) as tick:
+    with alone(), _progress(session.steps, session.estimate_s) as tick:
         result = session.run(tick=tick)
     if result.interrupted and not result.rows and result.wake is None:
         raise KeyboardInterrupt
@@ -87,7 +87,7 @@ def _placement(cpus: str | None) -> str | None:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Hold the lock of whoever measures: two measurements at once measure each other.
 
     Who sets something takes another one, so that a deadline or `revert` need not wait for us. Raises NotPossible

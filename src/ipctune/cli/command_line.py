@@ -1,4 +1,4 @@
-"""The options of `tune` that are about a command of the user's."""
+"""The options of `tune` that are about a command of the user's, or a real server."""
 
 import os
 from collections.abc import Mapping
@@ -10,8 +10,9 @@ from click.core import ParameterSource
 from ipctune.errors import WrongUse
 from ipctune.workload.metric import reader
 from ipctune.workload.model import CommandLine
+from ipctune.workload.registry import make
 
-__all__ = ["command_line"]
+__all__ = ["command_line", "named_workload"]
 
 _ITS_OWN = ("metric", "lower_is_better", "private", "prepare", "cleanup", "timeout")
 _THE_PAIRS = ("mechanism", "pattern", "size", "capacity", "rate")
@@ -40,6 +41,24 @@ def command_line(options: Mapping[str, Any]) -> CommandLine | None:
         timeout=options["timeout"],
         folder=os.getcwd(),  # noqa: PTH109 - as text
     )
+
+
+def named_workload(options: Mapping[str, Any]) -> tuple[str, float | None]:
+    """What --workload says, a file with its whole path, and the rate where one was asked for; "" without it.
+
+    Raises WrongUse for a name that is none, or beside what belongs to the pair or to a command.
+    """
+    name = options["workload"]
+    if name is None:
+        return "", None
+    if options["line"] is not None:
+        raise WrongUse("--workload and --command are two workloads", hint="leave one out")
+    _none_of(_THE_PAIRS[:-1], "is the built-in pair's; a server has its own", "leave it out")
+    given = click.get_current_context().get_parameter_source("rate") is not ParameterSource.DEFAULT
+    rate = float(options["rate"]) if given else None
+    path = os.path.abspath(name) if "/" in name or name.endswith(".toml") else name  # noqa: PTH100 - as text
+    make(path, rate)
+    return path, rate
 
 
 def _none_of(names: tuple[str, ...], why: str, hint: str) -> None:

@@ -46,6 +46,12 @@ __all__ = ["command"]
     help="Messages/s of the load that is not flat out.",
 )
 @click.option(
+    "--workload",
+    metavar="NAME|FILE",
+    default=None,
+    help="Measure a real server of its own instead: redis, postgres, nginx, perf-pipe, hackbench, or ./mine.toml.",
+)
+@click.option(
     "--command", "line", metavar="CMD", default=None, help="Measure this command (sh -c) instead of the built-in pair."
 )
 @click.option(

@@ -10,7 +10,7 @@ import click
 
 from ipctune.bench.core import mechanisms
 from ipctune.bench.spec import Spec
-from ipctune.cli.command_line import command_line
+from ipctune.cli.command_line import command_line, named_workload
 from ipctune.cli.progress import Progress
 from ipctune.cli.signals import ended_by_signals
 from ipctune.errors import Exit, NotPossible, WrongUse
@@ -59,7 +59,7 @@ class _Screen(Progress):
 
     def watched(self, watch: Watch, *, goes_on: bool) -> None:
         text = render_watch(watch, self._style, title="1  IS IT IPC?")
-        self.say(text + after_watch(watch, goes_on=goes_on, command=self._asked.command is not None))
+        self.say(text + after_watch(watch, goes_on=goes_on, command=not self._asked.is_pair))
 
     def found(self, evidence: Evidence) -> None:
         self.say(render_why(evidence, self._style))
@@ -180,6 +180,7 @@ def _settings(options: dict[str, Any]) -> Settings:
     if unknown:
         raise WrongUse(f"there is no knob {unknown[0]}", hint=f"one of {', '.join(KNOBS)}")
     command = command_line(options)
+    workload, rate = named_workload(options)
     _check_time(options, of_a_command=command is not None)
     known = [m.name for m in mechanisms()]
     if options["mechanism"] not in known:
@@ -199,6 +200,8 @@ def _settings(options: dict[str, Any]) -> Settings:
         only=tuple(options["only"]),
         without=tuple(options["without"]),
         command=command,
-        watch_stops=command is None and not options["anyway"],
+        workload=workload,
+        workload_rate=rate,
+        watch_stops=command is None and not workload and not options["anyway"],
         **{name: options[name] for name in same},
     )

@@ -191,7 +191,7 @@ def _none_found(result: TuneResult, style: Style) -> list[str]:
         most = "anything" if within is None else f"up to {percentage(within)}"
         return [f"   {style.bold('Undecided')}: {most} may be there to gain. Longer: ipctune tune --time 10m", *rest]
     why = ""
-    if result.settings.command is not None:
+    if not result.settings.is_pair:
         why = " The command hardly waits for halted vCPUs, and nothing that was tried changes its metric."
     head, *more = folded(f"Nothing to gain here, shown to within {percentage(within)}.{why}", "   ")
     return [head.replace("Nothing to gain here", style.bold("Nothing to gain here")), *more, *rest]

@@ -57,8 +57,12 @@ def watch(
     while (n := len(runs[0])) < _MOST_RUNS and (n < _LEAST_RUNS or time.monotonic() + took < end):
         for point, found in zip(points, runs, strict=True):
             found.append(_run(point, settings, rng, tick))
+    # A block's true length: a command runs as long as it does, and clients of a server take time to start.
+    each = [statistics.median(run.took for run in found) for found in runs]
     if settings.command is not None:
-        settings = replace(settings, block=statistics.median(run.took for run in runs[0]))
+        settings = replace(settings, block=each[0])
+    else:
+        settings = replace(settings, block=max(settings.block, statistics.mean(each) - settings.rest))
     exposed = max((_exposed(found, curve) for found in runs), key=lambda b: b.high or 0.0)
     named = exposed.cause if exposed.high is None or exposed.high >= LEAST_BOUND else NONE
     notes = tuple(_note(point, found) for point, found in zip(points, runs, strict=True))

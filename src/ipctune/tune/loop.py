@@ -86,7 +86,7 @@ def tune(
     """
     started = time.time()
     settings = replace(settings, spec=placed(host, settings.spec))
-    if settings.command is not None:
+    if not settings.is_pair:
         settings = replace(settings, watch_stops=False)  # what the user names is measured: the watch informs
     findings = Findings(settings, time.strftime("tune-%Y%m%dT%H%M%SZ", time.gmtime(started)))
     findings.recovered = tuple(f"{part.where}: {part.result}" for part in recovered if part.where)

@@ -53,8 +53,9 @@ class Settings:
     """What the user asked for. `seconds` is the whole run; `rate` messages a second for the open loop.
 
     A `command` takes the place of the pair that `spec` and `rate` describe; `block` is then what its first runs took.
-    `watch` is how long the machine's own programs are watched first, less in a short run, 0 for not at all;
-    `watch_stops` whether a larger cause than IPC ends the run there: never where a `command` is measured.
+    So does a `workload`: a real server by its name, or a file of the user's own; `workload_rate` is that of its open
+    loop, None its default. `watch` is how long the machine's own programs are watched first, less in a short run, 0 for
+    not at all; `watch_stops` whether a larger cause than IPC ends the run there: never where the user named what is measured.
     """
 
     goal: Goal = Goal.BALANCED
@@ -74,6 +75,13 @@ class Settings:
     watch: float = 10.0
     watch_stops: bool = True
     command: CommandLine | None = None
+    workload: str = ""
+    workload_rate: float | None = None
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether the built-in pair is measured, and nothing that the user named."""
+        return self.command is None and not self.workload
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from ipctune.tune.model import Settings
 from ipctune.workload.command import Command
 from ipctune.workload.model import Workload
+from ipctune.workload.registry import make
 
 __all__ = ["opened"]
 
@@ -15,6 +16,10 @@ _FIRST = 10.0  # seconds
 @contextmanager
 def opened(settings: Settings) -> Iterator[Workload | None]:
     """Whatever it starts has ended when the context does. Raises WrongUse, NotPossible, WorkloadFailed."""
+    if settings.workload:
+        with make(settings.workload, settings.workload_rate) as server:
+            yield server
+        return
     if settings.command is None:
         yield None
         return
