@@ -69,7 +69,8 @@ def seconds_for(candidate: Candidate, settings: Settings, loads: int, pairs: int
 def pairs_for(candidate: Candidate, waiting: Sequence[Candidate], settings: Settings, loads: int, left: float) -> int:
     """How many pairs this candidate may take, and 0 where its least does not fit into the `left` seconds.
 
-    Whoever waits and fits as well gets its least.
+    Whoever waits and fits as well gets its least, but for other values of the same knob: they matter only where this
+    one does not win, and one verdict is worth more than two that are left open.
     """
     least = _least(candidate)
     each = seconds_for(candidate, settings, loads, 1)
@@ -78,7 +79,7 @@ def pairs_for(candidate: Candidate, waiting: Sequence[Candidate], settings: Sett
         return 0
     if not stays(candidate):
         return least
-    later = [seconds_for(c, settings, loads) for c in waiting]
+    later = [seconds_for(c, settings, loads) for c in waiting if c.knob.id != candidate.knob.id]
     spare = left - least * each - sum(seconds for seconds, fits in _fitting(later, left - least * each) if fits)
     return min(settings.pairs, least + int(spare / each))
 

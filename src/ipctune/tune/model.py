@@ -55,7 +55,8 @@ class Settings:
     A `command` takes the place of the pair that `spec` and `rate` describe; `block` is then what its first runs took.
     So does a `workload`: a real server by its name, or a file of the user's own; `workload_rate` is that of its open
     loop, None its default. `watch` is how long the machine's own programs are watched first, less in a short run, 0 for
-    not at all; `watch_stops` whether a larger cause than IPC ends the run there: never where the user named what is measured.
+    not at all; `watch_stops` whether a larger cause than IPC ends the run there: never where the user named what is
+    measured.
     """
 
     goal: Goal = Goal.BALANCED

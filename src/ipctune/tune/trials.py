@@ -67,6 +67,7 @@ def run_trials(
             raise KeyboardInterrupt from None
         trials.append(trial)
         told.tried(trial)
+        waiting.sort(key=lambda c: c.knob.id == candidate.knob.id)  # other knobs before another value of this one
         if trial.outcome is Outcome.KEPT:
             winners.append((candidate, trial))
     return _best(winners, trials, settings.goal)

@@ -194,6 +194,14 @@ def test_every_trial_gets_its_least_pairs_before_any_gets_more(ran: Runner) -> N
     assert len(found.trials) == 3
 
 
+def test_a_second_value_waits_for_the_verdict_on_the_first(ran: Runner) -> None:
+    ran.machine.noise = 0.3  # nobody is decided early
+    found = ran(knob(ran, "k", None, "2"), knob(ran, "other"), asked=settings(seconds=140.0))
+    first = next(t for t in found.trials if t.value == {"k": "1"})
+    assert first.blocks // 4 > LEAST_PAIRS
+    assert [(n.knob, n.why) for n in found.not_tried] == [("k", "2: no time left")]
+
+
 def test_arms_come_in_random_order(ran: Runner) -> None:
     seen: list[str] = []
     write = ran.machine.sleep
