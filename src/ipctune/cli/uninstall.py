@@ -38,14 +38,15 @@ def command(yes: bool) -> int:
             raise WrongUse("uninstall without a terminal needs --yes")
         if not click.confirm("Revert everything and remove ipctune's files?", default=False):
             return Exit.DONE
-    there = []
+    before, there = files_there(), []
     if journal is not None:
         print(render(revert(journal)))
         there = _remove_state(journal)
     if not os.environ.get("IPCTUNE_STATE"):
-        there += remove_files()  # of a commit that no record knows any more
+        remove_files()  # also those of a commit that no record knows any more
     elif files_there():
         print(f"of a commit that this state folder does not know, left there: {', '.join(files_there())}")
+    there = [*(name for name in before if name not in files_there()), *there]
     there += _remove(_cache(), ("env-*",), made_by_us=True)
     for name in there:
         print(f"removed {name}")
