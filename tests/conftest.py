@@ -10,6 +10,8 @@ import pytest
 from tests.leftovers import left, snapshot
 from tests.skips import listed, read_skips
 
+_LONG = ("test_command_live.py", "test_kills.py", "test_workload_live.py")
+"""Kills, commands and real servers: minutes. CI runs them, and `./test --all`."""
 _CI = os.environ.get("CI") == "true"
 _unlisted: list[str] = []
 _left: list[str] = []
@@ -18,6 +20,7 @@ _before: Mapping[str, str] = {}
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--strict-skips", action="store_true", default=_CI, help="fail on a skip not in skips.txt")
+    parser.addoption("--all", action="store_true", default=_CI, help="the long ones too: kills, real servers, commands")
     parser.addoption("--leftovers", action="store_true", default=_CI, help="fail if the machine was changed")
 
 
@@ -25,6 +28,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     global _before  # noqa: PLW0603 - one session a process
     if session.config.getoption("--leftovers"):
         _before = snapshot()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without --all the long files are left out, unless the command line names one."""
+    named = any(name in argument for argument in config.args for name in _LONG)
+    if config.getoption("--all") or named:
+        return
+    long = [item for item in items if item.path.name in _LONG]
+    items[:] = [item for item in items if item.path.name not in _LONG]
+    config.hook.pytest_deselected(items=long)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
