@@ -2,10 +2,10 @@
 
 import json
 import os
-from contextlib import suppress
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
