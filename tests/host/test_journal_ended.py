@@ -22,7 +22,7 @@ from ipctune.journal.store import Journal
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 PATH = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
 PATIENCE = 40.0
-WORDS = ("tune", "--anyway", "--only", "haltpoll", "--time", "45s", "--block", "0.1", "--rest", "0.05", "--yes")
+WORDS = ("tune", "--anyway", "--only", "haltpoll", "--time", "50s", "--block", "0.1", "--rest", "0.05", "--yes")
 
 pytestmark = pytest.mark.skipif(not PATH.exists(), reason="no haltpoll parameters here")
 
