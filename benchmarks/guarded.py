@@ -26,6 +26,7 @@ from ipctune.workload.nginx import configuration
 from ipctune.workload.server import accepts, free_port
 
 _CONNECTIONS = 4
+_LONGEST = 3600.0  # seconds: until it is told that the run is over
 _PHASES = ("before", "during", "after")
 _TUNE = ("--time", "90s", "--yes")
 
@@ -63,7 +64,7 @@ def _drive(asked: dict[str, float]) -> dict[str, object]:
     buckets: dict[int, int] = {}
     errors, end = [], time.monotonic() + asked["seconds"]
     os.set_blocking(0, False)
-    while time.monotonic() < end and not _closed():
+    while time.monotonic() < end and not (asked["until_told"] and _closed()):
         aim = Aim("http", ("127.0.0.1", int(asked["port"])), asked["rate"], 1.0, time.monotonic_ns(), _CONNECTIONS)
         driver = Driver(aim)
         try:
@@ -87,7 +88,7 @@ def _closed() -> bool:
 
 @contextmanager
 def _client(port: int, rate: float, seconds: float) -> Iterator[subprocess.Popen[str]]:
-    asked = json.dumps({"port": port, "rate": rate, "seconds": seconds})
+    asked = json.dumps({"port": port, "rate": rate, "seconds": seconds, "until_told": seconds == _LONGEST})
     command = [sys.executable, "-m", "benchmarks.guarded", "--drive", asked]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -100,7 +101,7 @@ def _client(port: int, rate: float, seconds: float) -> Iterator[subprocess.Popen
 def _phases(port: int, options: argparse.Namespace, words: Sequence[str]) -> tuple[dict[str, dict[str, float]], object]:
     found, took = {}, None
     for phase in _PHASES:
-        seconds = 3600.0 if phase == "during" else options.seconds
+        seconds = _LONGEST if phase == "during" else options.seconds
         with _client(port, options.rate, seconds) as client:
             if phase == "during":
                 took = _tune(words)

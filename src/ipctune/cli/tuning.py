@@ -181,8 +181,8 @@ def _check_time(options: dict[str, Any], *, of_a_command: bool) -> None:
     if not least <= options["seconds"] <= 86400:
         raise WrongUse(
             f"--time takes {least}s to 24h",
-            hint=f"a verdict needs {LEAST_PAIRS} pairs and a look at an idle machine and a bystander in half of it, its proof "
-            f"{PROOF_PAIRS} pairs in a quarter",
+            hint=f"half of it has to hold {LEAST_PAIRS} pairs, a look at an idle machine and one at a bystander; "
+            f"a quarter {PROOF_PAIRS} pairs of a proof",
         )
 
 
