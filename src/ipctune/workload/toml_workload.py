@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from pwd import getpwnam
-from typing import Self
 
 from ipctune.errors import NotPossible, WorkloadFailed, WrongUse
 from ipctune.workload.cost import spoiled
 from ipctune.workload.metric import NoMetric, reader
 from ipctune.workload.model import Load, Metric, Sample
+from ipctune.workload.served import Served
 from ipctune.workload.server import Server, accepts, free_port
 from ipctune.workload.toml import Plan, parse
 
@@ -36,34 +36,17 @@ def load(path: Path, rate: float | None = None) -> "TomlWorkload":
     return TomlWorkload(plan)
 
 
-class TomlWorkload:
+class TomlWorkload(Served):
     """The plan carried out; commands are lines for /bin/sh -c, with the caller's environment."""
 
     def __init__(self, plan: Plan) -> None:
+        super().__init__(Server(plan.name, plan.user, os.environ))
         metric = Metric(plan.metric, not plan.lower_is_better)
         self.name = plan.name
         self.loads = tuple(_loads(plan, metric))
         self._plan = plan
         self._read = reader(plan.metric)
-        self._server = Server(plan.name, plan.user, os.environ)
         self._port = 0
-
-    def __enter__(self) -> Self:
-        _check_user(self._plan.user)
-        self._server.__enter__()
-        try:
-            self._port = free_port()
-            if self._plan.start:
-                stop = signal.Signals[f"SIG{self._plan.stop}"]
-                argv = _shell(self._filled(self._plan.start))
-                self._server.serve(argv, self._ready, stop=stop, patience=self._plan.ready_timeout)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.__exit__()
 
     def sample(self, load: Load, seconds: float, seed: int) -> Sample:
         """One run of the client. Raises WorkloadFailed."""
@@ -87,6 +70,16 @@ class TomlWorkload:
             spoiled=spoiled(run.cost),
             halts=run.cost.halts,
         )
+
+    def _find(self) -> None:
+        _check_user(self._plan.user)
+
+    def _start(self) -> None:
+        self._port = free_port()
+        if self._plan.start:
+            stop = signal.Signals[f"SIG{self._plan.stop}"]
+            argv = _shell(self._filled(self._plan.start))
+            self._pid = self._server.serve(argv, self._ready, stop=stop, patience=self._plan.ready_timeout)
 
     def _ready(self) -> bool:
         plan = self._plan
