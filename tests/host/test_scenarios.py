@@ -102,8 +102,8 @@ def test_a_poller_is_tried_where_there_is_no_driver(journal: Journal) -> None:
     settings = dataclasses.replace(LATENCY, rate=3000.0, block=0.15)
     found = selected(journal, "idle-poller", settings, bare)
     assert found.loads[-1].p50.word == "better"
-    # At the rate a message may come to a vCPU whose poller has to be pushed aside first: a fair reason to refuse it, or not
-    # to have shown yet that no harm is done. What is refused for anything else was not tried as it should have been.
+    # At the rate a message may come to a vCPU whose poller has to be pushed aside first: a fair reason to refuse it, or
+    # not to have shown yet that no harm is done. Refused for anything else, it was not tried as it should have been.
     assert found.outcome is Outcome.KEPT or "not yet shown" in found.why or "worse at 3,000/s" in found.why
 
 
