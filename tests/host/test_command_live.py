@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.host.journaled import environment
 from tests.host.test_scenarios import HALTPOLL_NS, Silent, journal, present
 
 from ipctune.errors import WorkloadFailed
@@ -131,7 +132,7 @@ def running(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
     words += ["--only", "haltpoll", "--time", "60s", "--rest", "0.1", "--seed", "1", "--timeout", "60s"]
     made = subprocess.Popen(
         [sys.executable, "-P", "-m", "ipctune", *words],
-        env=os.environ | {"IPCTUNE_STATE": str(tmp_path / "state"), "PYTHONPATH": str(_ROOT / "src")},
+        env=environment(tmp_path / "state"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.host.journaled import reverted
 
 from ipctune.bench.spec import Spec
 from ipctune.host import read_host
 from ipctune.host.model import Host
 from ipctune.host.model_watch import Watch
-from ipctune.host.state import State, open_state
 from ipctune.journal.session import exclusive, revert
 from ipctune.journal.store import Journal
 from ipctune.knobs.registry import KNOBS
@@ -44,14 +44,8 @@ class Silent:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    """A journal of the test's own; whatever was kept is reverted at its end."""
-    state = open_state(tmp_path / "state")
-    assert isinstance(state, State)
-    found = Journal(state)
-    before = HALTPOLL_NS.read_text(), GOVERNOR.read_text()
-    yield found
-    revert(found)
-    assert before == (HALTPOLL_NS.read_text(), GOVERNOR.read_text())
+    with reverted(tmp_path, HALTPOLL_NS, GOVERNOR) as found:
+        yield found
 
 
 @contextmanager
