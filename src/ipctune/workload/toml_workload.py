@@ -8,6 +8,7 @@ from pathlib import Path
 from pwd import getpwnam
 
 from ipctune.errors import NotPossible, WorkloadFailed, WrongUse
+from ipctune.host.text import printable
 from ipctune.workload.cost import spoiled
 from ipctune.workload.metric import NoMetric, reader
 from ipctune.workload.model import Load, Metric, Sample
@@ -22,16 +23,17 @@ _LARGEST_FILE = 1 << 20
 
 def load(path: Path, rate: float | None = None) -> "TomlWorkload":
     """The workload of a file. `rate` takes the place of the file's rates. Raises WrongUse."""
+    shown = printable(str(path))
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST_FILE:
-            raise WrongUse(f"{path} is no workload file", hint="docs/workloads.md shows one")
+            raise WrongUse(f"{shown} is no workload file", hint="docs/workloads.md shows one")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongUse(f"{path} can't be read: {error}") from None
-    plan = replace(parse(text, str(path)), here=str(path.resolve().parent))
+        raise WrongUse(f"{shown} can't be read: {error}") from None
+    plan = replace(parse(text, shown), here=str(path.resolve().parent))
     if rate is not None:
         if "{rate}" not in plan.client:
-            raise WrongUse(f"{path}: its client takes no rate", hint="{rate} has to stand in client.command")
+            raise WrongUse(f"{shown}: its client takes no rate", hint="{rate} has to stand in client.command")
         plan = replace(plan, rates=(rate,))
     return TomlWorkload(plan)
 
