@@ -20,6 +20,7 @@ NOISY = frozenset(
         "scenarios",
         "watch_live",
         "workload_live",
+        "workload_own",
     )
 )
 _HERE = Path(__file__).parent
