@@ -18,7 +18,7 @@ from ipctune.journal import launch
 from ipctune.journal.store import Journal
 
 PATH = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
-WORDS = ("tune", "--anyway", "--only", "haltpoll", "--time", "45s", "--block", "0.1", "--rest", "0.05", "--yes")
+WORDS = ("tune", "--anyway", "--only", "haltpoll", "--time", "36s", "--block", "0.05", "--rest", "0.03", "--yes")
 
 pytestmark = pytest.mark.skipif(not PATH.exists(), reason="no haltpoll parameters here")
 
