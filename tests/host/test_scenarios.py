@@ -62,10 +62,10 @@ def present(path: Path, text: str) -> Iterator[None]:
 def selected(journal: Journal, knob: str, settings: Settings, host: Host | None = None) -> Trial:
     """The trial of that knob in a run that the user narrowed to it."""
     short = dataclasses.replace(
-        settings, only=(knob,), seconds=max(24.0, 200 * settings.block), rest=0.08, idle=0.3, hold=60.0, pairs=12
+        settings, only=(knob,), seconds=max(21.0, 200 * settings.block), rest=0.08, idle=0.3, hold=60.0, pairs=12
     )
     with exclusive(journal):
-        result = tune(host or read_host(), short, journal, Silent())
+        result = tune(host or read_host(quick=True), short, journal, Silent())
     return next(t for t in result.trials if t.knob == knob)
 
 
@@ -88,7 +88,7 @@ def test_the_governor_is_kept_where_another_one_halts(journal: Journal) -> None:
 
 
 def test_a_poller_is_tried_where_there_is_no_driver(journal: Journal) -> None:
-    host = read_host()
+    host = read_host(quick=True)
     idle = dataclasses.replace(host.idle, driver=None, governor=None)
     bare = dataclasses.replace(host, idle=idle, cpus=dataclasses.replace(host.cpus, allowed=(0,)))
     # Pinned across two vCPUs its p99 can be ten times worse, a fair reason to refuse it. With one vCPU to choose from
@@ -121,7 +121,7 @@ def test_what_belongs_to_a_program_ends_as_advice(journal: Journal, knob: str, s
 def refused(journal: Journal, spec: Spec) -> TuneResult:
     """A run for a workload that this machine refuses."""
     with exclusive(journal):
-        return tune(read_host(), Settings(spec=spec, seconds=20, hold=60, watch=0.0), journal, Silent())
+        return tune(read_host(quick=True), Settings(spec=spec, seconds=20, hold=60, watch=0.0), journal, Silent())
 
 
 @pytest.mark.parametrize(
