@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from tests.host.nspawn import Booted, machine
+from tests.host.nspawn import Booted
 
 QLEN = "net.unix.max_dgram_qlen"
 _NOW = f"sysctl -n {QLEN}"
@@ -36,12 +36,6 @@ with putting_aside(open_journal(), 1) as aside:
     look()
 look()
 """
-
-
-@pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
-    with machine(tmp_path_factory.mktemp("machine")) as booted:
-        yield booted
 
 
 @pytest.fixture
