@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from time import localtime, strftime
 
 from ipctune.knobs.registry import KNOBS
+from ipctune.report.apart import render_apart
 from ipctune.report.figures import figures, folded
 from ipctune.report.style import Style
 from ipctune.report.watch import CAUSES, render_watch
@@ -120,6 +121,7 @@ def _kept(result: TuneResult, style: Style) -> list[str]:
         lines += [f"     {line}" for line in figures(result.proof.loads, result.settings.goal)]
         drift = "" if result.proof.drift is None else f"; the baseline drifted by {percent(result.proof.drift)}"
         lines.append(style.dim(f"     {result.proof.pairs} pairs measured after the decision{drift}"))
+        lines += render_apart(result.proof, result.settings.goal)
     if result.until is not None:
         until = strftime("%H:%M:%S", localtime(result.until))
         lines += [
@@ -143,6 +145,7 @@ def _nothing(result: TuneResult, style: Style) -> list[str]:
         return [
             *folded(f"The proof did not hold: {result.proof.why}. Everything is back.{more}", "   "),
             *map(_indent, figures(result.proof.loads, result.settings.goal)),
+            *render_apart(result.proof, result.settings.goal),
         ]
     best = _best(result.trials, result.settings.goal)
     if best is not None:

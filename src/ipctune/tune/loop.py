@@ -22,7 +22,7 @@ from ipctune.tune.evidence import Evidence, gather
 from ipctune.tune.exposure import watch
 from ipctune.tune.model import Advice, Outcome, Refusal, Settings, Trial, TuneResult
 from ipctune.tune.plan import Candidate, Plan, make_plan, writes
-from ipctune.tune.proof import prove
+from ipctune.tune.proof import prove, told_apart
 from ipctune.tune.refusals import find_limits, probe, remove_refusals
 from ipctune.tune.source import opened
 from ipctune.tune.summary import Findings, holders, result_of
@@ -229,6 +229,7 @@ def _speed(
         return
     listener.stage("proof", clock.share(0.25))
     findings.proof = prove(winners, settings, session, clock, rng, listener.tick, workload)
+    findings.trials = told_apart(findings.trials, findings.proof)
     if findings.proof.held:
         _hold(session, settings, findings)
     else:

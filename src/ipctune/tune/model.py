@@ -12,8 +12,10 @@ from ipctune.workload.model import CommandLine, Metric
 
 __all__ = [
     "Advice",
+    "Apart",
     "ArmFigures",
     "Bottleneck",
+    "Contribution",
     "Effect",
     "Goal",
     "LoadResult",
@@ -209,15 +211,50 @@ class Advice:
     figure: str = ""
 
 
+class Contribution(StrEnum):
+    """What a member of the set that was proved does beside the others."""
+
+    SHOWN = "contributes"
+    NONE = "adds nothing"
+    UNDECIDED = "not shown to add anything"
+    NO_TIME = "not told apart"
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """One member of the set: the set without it (now) against the whole set (tried).
+
+    It stays where it contributes, and where there was no time to tell: `seconds` is what that takes then.
+    """
+
+    knob: str
+    title: str
+    value: dict[str, str]
+    word: Contribution
+    why: str
+    loads: tuple[LoadResult, ...]
+    pairs: int
+    seconds: float | None = None
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is in the set that is kept."""
+        return self.word in (Contribution.SHOWN, Contribution.NO_TIME)
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The kept set as a whole against the start, in blocks that took no part in any decision."""
+    """The kept set as a whole against the start, in blocks that took no part in any decision.
+
+    `apart` tells of each member where there were two or more; if one left, the loads are of a proof of the rest.
+    """
 
     loads: tuple[LoadResult, ...]
     held: bool
     why: str
     drift: float | None
     pairs: int
+    apart: tuple[Apart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
