@@ -130,7 +130,8 @@ def _save(journal: Journal, result: TuneResult) -> str:
 def _note(journal: Journal, result: TuneResult) -> None:
     goal, line = result.settings.goal.value, result.settings.command
     told = {"kept": result.kept, "goal": goal, "interrupted": result.interrupted, "stopped": result.stopped}
-    journal.note("tuned", run=result.run, command=line.command if line else "", **told)
+    front = sorted({s.knob for f in result.fronts for s in f.spots if s.stands_out})
+    journal.note("tuned", run=result.run, command=line.command if line else "", front=front, **told)
 
 
 def _planned(result: TuneResult, *, as_json: bool) -> None:

@@ -6,6 +6,7 @@ from time import localtime, strftime
 from ipctune.knobs.registry import KNOBS
 from ipctune.report.apart import render_apart
 from ipctune.report.figures import figures, folded
+from ipctune.report.front import render_fronts
 from ipctune.report.style import Style
 from ipctune.report.watch import CAUSES, render_watch
 from ipctune.report.words import duration, effect, load_name, micro, percent, value
@@ -91,6 +92,7 @@ def render(result: TuneResult, style: Style, *, details: bool = False) -> str:
     for a in result.advice:
         lines += folded(f"Note: {a.text}" + (f" ({a.figure})" if a.figure else ""), "   ")
     lines += _advice_trials(result)
+    lines += render_fronts(result.fronts, style)
     lines += _spoiled(result.trials)
     lines += _no_time(result.not_tried)
     if details:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from ipctune.bench.spec import Spec
 from ipctune.host.model_watch import Watch
+from ipctune.tune.front import Front
 from ipctune.workload.model import CommandLine, Metric
 
 __all__ = [
@@ -263,7 +264,8 @@ class TuneResult:
 
     `shown_within`: no cause that was looked at explains more of the time, 0 to 1; None where none was. `unseen` are
     causes that could not be looked at, and why; `needs_root` knobs that can help here and that only root can try.
-    `stopped` names the cause that was larger than IPC, so that nothing was tried.
+    `stopped` names the cause that was larger than IPC, so that nothing was tried. `fronts` show what was tried as gain
+    against price, a load each.
     """
 
     version: str
@@ -293,3 +295,4 @@ class TuneResult:
     needs_root: tuple[str, ...] = ()
     watch: Watch | None = None
     stopped: str = ""
+    fronts: tuple[Front, ...] = ()

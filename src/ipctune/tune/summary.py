@@ -12,6 +12,7 @@ from ipctune.knobs.model import Kind
 from ipctune.knobs.registry import KNOBS
 from ipctune.tune.evidence import Evidence, sure_causes
 from ipctune.tune.model import Advice, Bottleneck, NotTried, Proof, Refusal, Settings, Trial, TuneResult
+from ipctune.tune.pareto import fronts
 
 __all__ = ["Findings", "holders", "result_of", "shown_within"]
 
@@ -78,6 +79,7 @@ def result_of(host: Host, findings: Findings, started: float) -> TuneResult:
         needs_root=_needs_root(host, evidence),
         watch=findings.watch,
         stopped=findings.stopped,
+        fronts=fronts(findings.trials),
     )
 
 
