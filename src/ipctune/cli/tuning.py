@@ -29,6 +29,7 @@ from ipctune.report.commit import render as render_commit
 from ipctune.report.style import Style
 from ipctune.report.tune import render, render_plan, render_trial, render_why
 from ipctune.report.watch import after_watch, render_watch
+from ipctune.report.words import named
 from ipctune.tune.evidence import Evidence
 from ipctune.tune.loop import Declined, tune
 from ipctune.tune.measure import pair_seconds
@@ -62,7 +63,7 @@ class _Screen(Progress):
 
     def watched(self, watch: Watch, *, goes_on: bool) -> None:
         text = render_watch(watch, self._style, title="1  IS IT IPC?")
-        self.say(text + after_watch(watch, goes_on=goes_on, command=not self._asked.is_pair))
+        self.say(text + after_watch(watch, goes_on=goes_on, named=named(self._asked)))
 
     def found(self, evidence: Evidence) -> None:
         self.say(render_why(evidence, self._style))

@@ -9,7 +9,7 @@ from ipctune.report.figures import figures, folded
 from ipctune.report.front import render_fronts
 from ipctune.report.style import Style
 from ipctune.report.watch import CAUSES, render_watch
-from ipctune.report.words import duration, effect, load_name, micro, percent, value
+from ipctune.report.words import duration, effect, load_name, micro, named, percent, value
 from ipctune.report.words import share as percentage
 from ipctune.tune.evidence import LEAST_SHARE, Evidence
 from ipctune.tune.goals import judge, lower
@@ -197,7 +197,9 @@ def _none_found(result: TuneResult, style: Style) -> list[str]:
         return [f"   {style.bold('Undecided')}: {most} may be there to gain. Longer: ipctune tune --time 10m", *rest]
     why = ""
     if not result.settings.is_pair:
-        why = " The command hardly waits for halted vCPUs, and nothing that was tried changes its metric."
+        who, what = named(result.settings), "metric" if result.settings.command else "figures"
+        who = f"{who[:1].upper()}{who[1:]}"
+        why = f" {who} hardly waits for halted vCPUs, and nothing that was tried changes its {what}."
     head, *more = folded(f"Nothing to gain here, shown to within {percentage(within)}.{why}", "   ")
     return [head.replace("Nothing to gain here", style.bold("Nothing to gain here")), *more, *rest]
 
