@@ -189,7 +189,7 @@ def _undo(result: TuneResult) -> Iterator[str]:
 def _advice(result: TuneResult) -> Iterator[str]:
     yield from (f"- {a.text}" + (f" ({a.figure})" if a.figure else "") for a in result.advice)
     for trial in result.trials:
-        if trial.outcome is Outcome.ADVICE:
+        if trial.outcome is Outcome.ADVICE and trial.loads:
             gains = "; ".join(f"{effect(load.p50)} {load_name(load)}" for load in trial.loads)
             yield f"- {_name(trial)}: {gains}"
 

@@ -164,7 +164,8 @@ def _nothing(result: TuneResult, style: Style) -> list[str]:
     if undecided:
         return ["   Undecided: too noisy for the time. More of it may tell: ipctune tune --time 10m"]
     if result.refusals:
-        return [f"   {r.message}" for r in result.refusals]
+        shown = [f"{t.title} {value(t.was)} -> {value(t.value)}: {t.why}" for t in result.trials if not t.loads]
+        return [line for text in (*(r.message for r in result.refusals), *shown) for line in folded(text, "   ")]
     if result.needs_root:
         what = ", ".join(KNOBS[name].title for name in result.needs_root if name in KNOBS)
         return [
@@ -242,7 +243,7 @@ def _elsewhere(result: TuneResult, trial: Trial) -> list[Goal]:
 
 
 def _advice_trials(result: TuneResult) -> list[str]:
-    found = [t for t in result.trials if t.outcome is Outcome.ADVICE]
+    found = [t for t in result.trials if t.outcome is Outcome.ADVICE and t.loads]
     lines = []
     for trial in found:
         what = "metric" if any(load.metric for load in trial.loads) else "median"

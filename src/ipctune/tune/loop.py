@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from ipctune.bench.spec import Spec
-from ipctune.errors import NotPossible
+from ipctune.errors import NotPossible, WorkloadFailed
 from ipctune.host.model import Host
 from ipctune.host.model_watch import Watch
 from ipctune.journal.restore import Restored
@@ -18,6 +18,7 @@ from ipctune.journal.session import Session, guarded
 from ipctune.journal.store import Journal
 from ipctune.knobs.model import Kind
 from ipctune.tune.budget import Clock, shortage
+from ipctune.tune.command_limits import Helped, runs_with
 from ipctune.tune.evidence import Evidence, gather
 from ipctune.tune.exposure import watch
 from ipctune.tune.model import Advice, Outcome, Refusal, Settings, Trial, TuneResult
@@ -118,7 +119,11 @@ def _run(
     if refusal is None:
         left = clock.left() - clock.share(0.75)
         listener.stage("why", left)
-        settings, findings.evidence = _look(host, settings, workload, left, listener)
+        try:
+            settings, findings.evidence = _look(host, settings, workload, left, listener)
+        except WorkloadFailed as failed:
+            _helped(runs_with(host, settings, workload, failed, listener.tick), failed, listener, findings)
+            return
         findings.settings = settings
         listener.found(findings.evidence)
         plan = make_plan(host, settings, findings.evidence, workload)
@@ -154,6 +159,19 @@ def _look(
     if workload is None:
         return settings, gather(host, settings, seconds, listener.tick)
     return watch(host, settings, workload, seconds, listener.tick)
+
+
+def _helped(helped: Helped | None, failed: WorkloadFailed, listener: Listener, findings: Findings) -> None:
+    """A command that was refused by a limit of its own process: what shows it, and nothing else, ends the run.
+
+    Raises `failed` where it is no such command, or the limit was not it.
+    """
+    if helped is None or helped.trial.outcome is not Outcome.ADVICE:
+        raise failed
+    findings.refusals.append(helped.refusal)
+    findings.trials.append(helped.trial)
+    findings.advice += [*helped.advice, Advice("start it so, and `ipctune tune` again looks at its speed")]
+    listener.tried(helped.trial)
 
 
 def _watch(host: Host, settings: Settings, listener: Listener, findings: Findings) -> None:
