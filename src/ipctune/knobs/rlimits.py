@@ -36,7 +36,7 @@ def lasting_lines(name: str, value: int) -> tuple[str, ...]:
     return (
         f"a unit of systemd: systemctl edit UNIT, [Service] Limit{short}={value}, then systemctl restart UNIT",
         f"a login: `USER - {item} {amount}` in /etc/security/limits.d/90-{item}.conf, then a new login",
-        f"once: prlimit --{item}={value} COMMAND",
+        f"this command alone: prlimit --{item}={value} COMMAND",
     )
 
 
