@@ -105,6 +105,7 @@ class Knob:
     exist there; `why_not` then says why in words. `settle` is in seconds: how long after a write a
     measurement means something. `since` is the first kernel that has it. `needs_history`: it acts on what
     happens over hours, so that a trial of seconds says nothing about it; it is advice, from facts of the host.
+    `memory`: bytes that a value takes at most for each object, where it takes any.
     """
 
     id: str
@@ -126,6 +127,7 @@ class Knob:
     undo: str = "restored"
     not_tried: str = ""
     needs_history: bool = False
+    memory: Callable[[Value], int] | None = None
 
     @property
     def advice_only(self) -> bool:
