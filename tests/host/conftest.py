@@ -19,6 +19,7 @@ NOISY = frozenset(
         "bottlenecks",
         "command_live",
         "explain_live",
+        "guard_live",
         "live_judge",
         "rest",
         "scenarios",
