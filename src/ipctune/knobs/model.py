@@ -156,7 +156,7 @@ class Knob:
         texts = list(value.values())
         if len(set(texts)) == 1:
             return texts[0]
-        return " ".join(f"{name}={text}" for name, text in value.items())
+        return " ".join(f"{name.rpartition(':')[2]}={text}" for name, text in value.items())
 
 
 def normal(text: str) -> str:

@@ -31,7 +31,7 @@ from ipctune.knobs.others import (
     space_of,
 )
 
-__all__ = ["KNOBS", "SPACES", "SysctlPart", "queues_of"]
+__all__ = ["KNOBS", "SPACES", "SysctlPart", "queue_ids", "queues_of", "space_mark"]
 
 _BY_SPACE = {
     space: {knob.id: knob for knob in (*limits.KNOBS, *semaphores.KNOBS) if knob.scope is scope}
@@ -117,13 +117,18 @@ def _ends(kind: str, pid: int, start: int) -> Iterator[Mark]:
 
 def queues_of(pid: int, start: int) -> list[Mark]:
     """System V queues of its IPC namespace that it sent to or received from last. Raises OSError."""
-    space = _space(pid, start, "ipc")
+    space = space_mark(pid, start, "ipc")
     rows = inside(space, _queue_rows)
     return [
         Mark(pid, start, "queue", space.inode, space.ticks, f"{row['msqid']}:{row['key'] & 0xFFFFFFFF}:{row['ctime']}")
         for row in rows
         if pid in (row["lspid"], row["lrpid"])
     ]
+
+
+def queue_ids() -> list[int]:
+    """The ids of all System V queues of the present IPC namespace."""
+    return [row["msqid"] for row in _queue_rows()]
 
 
 def _queue_rows() -> list[dict[str, int]]:
@@ -133,8 +138,8 @@ def _queue_rows() -> list[dict[str, int]]:
     return [{name: column[i] for name, column in columns.items()} for i in range(count)]
 
 
-def _space(pid: int, start: int, kind: str) -> Mark:
-    """Its namespace of that kind, now. Raises OSError."""
+def space_mark(pid: int, start: int, kind: str) -> Mark:
+    """The process's namespace of that kind (ipc or net), now. Raises OSError."""
     with process(pid, start) as folder:
         return Mark(pid, start, kind, space_of(folder, kind), now_ticks())
 
@@ -189,7 +194,7 @@ def _limits(space: str) -> Callable[[Host, Hints], Sequence[Value]]:
         if found is None or not any(name.startswith("refused:") for name in hints):
             return ()
         try:
-            mark = _space(*found, space)
+            mark = space_mark(*found, space)
             if mark.inode == own_space(space):
                 return ()  # the machine's own: the limits' own knobs raise them
             raised = inside(mark, lambda: [v for k in _BY_SPACE[space].values() for v in k.candidates(host, hints)[:1]])
@@ -256,7 +261,7 @@ def _of_space(name: str, title: str, space: str, scope: Scope, reach: str) -> Kn
         scope=scope,
         helps=frozenset({Cause.REFUSED}),
         candidates=_limits(space),
-        why_not=lambda _host: "no refusal was recorded in a namespace of a --target's own",
+        why_not=lambda _host: "no refusal was recorded, and nothing is nearly used up, in one of its own",
         parts=lambda: parts,
         price="kernel memory, up to the limit for each object",
         reach=reach,

@@ -115,7 +115,7 @@ def _kept(result: TuneResult, style: Style) -> list[str]:
         if trial.idle_vcpus is not None:
             lines.append(f"     idle price {trial.idle_vcpus:.2f} vCPU polling (the guest counts it as idle)")
         elif not trial.loads:
-            lines.append(f"     {trial.why}")
+            lines += folded(trial.why, "     ")
     if result.proof is not None:
         lines += [f"     {line}" for line in figures(result.proof.loads, result.settings.goal)]
         drift = "" if result.proof.drift is None else f"; the baseline drifted by {percent(result.proof.drift)}"
@@ -125,16 +125,23 @@ def _kept(result: TuneResult, style: Style) -> list[str]:
         lines += [
             "",
             f"   {style.bold(f'ACTIVE UNTIL {until}')} ({duration(result.settings.hold)}), then everything goes back.",
-            "   ipctune commit            make it last (the files are shown first)",
+            *_commit(result),
             "   ipctune keep --for 24h    try it over a day's peak",
             f"   ipctune revert            back now        ipctune why {next(iter(result.kept))}    the evidence",
         ]
     return lines
 
 
+def _commit(result: TuneResult) -> list[str]:
+    """What is another process's is not to be committed: notes say what makes it last."""
+    return [] if result.settings.target else ["   ipctune commit            make it last (the files are shown first)"]
+
+
 def _nothing(result: TuneResult, style: Style) -> list[str]:
     if result.interrupted:
         return _cut(result, style)
+    if result.settings.target is not None and not result.trials:
+        return [f"   {style.bold('Nothing was changed')} at {result.settings.target.label}."]
     if result.stopped:
         larger = f"{style.bold(CAUSES.get(result.stopped, result.stopped))} comes before IPC here"
         return [f"   {larger}. To go on all the same: ipctune tune --anyway"]

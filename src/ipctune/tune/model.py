@@ -16,12 +16,14 @@ __all__ = [
     "Bottleneck",
     "Effect",
     "Goal",
+    "Hit",
     "LoadResult",
     "NotTried",
     "Outcome",
     "Proof",
     "Refusal",
     "Settings",
+    "Target",
     "Trial",
     "TuneResult",
 ]
@@ -49,6 +51,33 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """A process that the user named: `start` in clock ticks after boot, `service` its unit or container ("" for none),
+    `own_spaces` the kinds of namespaces (ipc, net) that it does not share with us.
+    """
+
+    pid: int
+    start: int
+    program: str
+    service: str = ""
+    own_spaces: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """`process 4242 (redis-server, redis.service)`."""
+        return f"process {self.pid} ({self.program}{', ' if self.service else ''}{self.service})"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A limit of the target's namespaces that was hit, or nearly: what has to pass, in the limit's unit, and why."""
+
+    limit: str
+    asked: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the user asked for. `seconds` is the whole run; `rate` messages a second for the open loop.
 
@@ -56,7 +85,7 @@ class Settings:
     So does a `workload`: a real server by its name, or a file of the user's own; `workload_rate` is that of its open
     loop, None its default. `watch` is how long the machine's own programs are watched first, less in a short run, 0 for
     not at all; `watch_stops` whether a larger cause than IPC ends the run there: never where the user named what is
-    measured.
+    measured. With a `target` what belongs to that process is tried, and what was `refused` there is raised.
     """
 
     goal: Goal = Goal.BALANCED
@@ -78,11 +107,21 @@ class Settings:
     command: CommandLine | None = None
     workload: str = ""
     workload_rate: float | None = None
+    target: Target | None = None
+    refused: tuple[Hit, ...] = ()
+
+    @property
+    def hints(self) -> dict[str, str]:
+        """What knobs of a target have to know."""
+        if self.target is None:
+            return {}
+        hits = {f"refused:{hit.limit}": str(hit.asked) for hit in self.refused}
+        return {"target": f"{self.target.pid}:{self.target.start}", **hits}
 
     @property
     def is_pair(self) -> bool:
         """Whether the built-in pair is measured, and nothing that the user named."""
-        return self.command is None and not self.workload
+        return self.command is None and not self.workload and self.target is None
 
 
 @dataclass(frozen=True, slots=True)
