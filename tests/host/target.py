@@ -62,6 +62,13 @@ def a_target(*, own_spaces: bool = True) -> Iterator[Target]:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
+def _connected(address: str) -> socket.socket:
+    made = socket.socket(socket.AF_UNIX)
+    made.setblocking(False)
+    made.connect(address)
+    return made
+
+
 class _Message(ctypes.Structure):
     _fields_ = (("type", ctypes.c_long), ("text", ctypes.c_char * 8))
 
@@ -97,6 +104,11 @@ class _Stand:
                 os.write(self.writer, b"x" * int(size))
             case ["drain", size]:
                 os.read(self.reader, int(size))
+            case ["listen", backlog]:
+                self.listener = socket.socket(socket.AF_UNIX)
+                self.listener.bind("\0test-target")
+                self.listener.listen(int(backlog))
+                self.waiting = [_connected("\0test-target") for _ in range(9)]
             case ["close"]:
                 os.close(self.reader)
                 os.close(self.writer)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -240,18 +241,21 @@ with tuning(Journal(open_state(Path(sys.argv[1])))) as session:
 """
 
 
-def killed(journal: Journal, tried: dict[str, Value], *, watchdog: bool) -> None:
+def killed(
+    journal: Journal, tried: dict[str, Value], *, watchdog: bool, driver: str = DRIVER, after: float = 0.0
+) -> None:
     """A tuner that set all of it is killed in the middle, and its watchdog with it, or first, or not."""
     variables = {**os.environ, "PYTHONPATH": f"{TOP / 'src'}:{TOP}"}
-    command = [sys.executable, "-c", DRIVER, str(journal.state.path), json.dumps(tried)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables) as driver:
-        assert driver.stdout is not None
-        assert driver.stdout.readline() == "set\n"
+    command = [sys.executable, "-c", driver, str(journal.state.path), json.dumps(tried)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables) as tuner:
+        assert tuner.stdout is not None
+        assert tuner.stdout.readline() == "set\n"
+        time.sleep(after)
         running = launch.status(journal.state)
         assert running is not None
         if watchdog:
             os.kill(running.pid, signal.SIGKILL)
-        driver.kill()
+        tuner.kill()
 
 
 def all_of(target: Target) -> dict[str, Value]:
@@ -274,6 +278,22 @@ def test_revert_restores_after_both_were_killed(journal: Journal, target: Target
     assert target.ask("look") != before
     assert {part.result for part in revert(journal)} == {Result.RESTORED}
     assert target.ask("look") == before
+
+
+DRIVER_AGAIN = DRIVER.replace(
+    "time.sleep(60)",
+    "while True:\n        for change in changes:\n            change.unset()\n            change.set(0)",
+)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_revert_restores_whenever_both_were_killed(journal: Journal, target: Target, seed: int) -> None:
+    before = target.ask("look")
+    after = random.Random(seed).uniform(0, 0.3)
+    killed(journal, all_of(target), watchdog=True, driver=DRIVER_AGAIN, after=after)
+    revert(journal)
+    assert target.ask("look") == before
+    assert journal.entries() == []
 
 
 def test_undo_sh_alone_restores_limits_and_says_what_is_left(journal: Journal, target: Target) -> None:

@@ -60,7 +60,8 @@ def ipctune(tmp_path: Path) -> Iterator[Ipctune]:
 def set_there(target: Target, path: str, text: str) -> None:
     start = start_of(target.pid)
     assert start is not None
-    inside(space_mark(target.pid, start, "ipc"), lambda: Path(path).write_text(text))
+    kind = "net" if "/net/" in path else "ipc"
+    inside(space_mark(target.pid, start, kind), lambda: Path(path).write_text(text))
 
 
 def test_a_refusal_is_removed_in_its_namespaces_alone(ipctune: Ipctune, target: Target) -> None:
@@ -86,6 +87,15 @@ def test_what_is_nearly_used_up_is_raised_without_a_word(ipctune: Ipctune, targe
     assert target.ask("look")["msgmni"] == "2"
     ipctune("revert")
     assert target.ask("look")["msgmni"] == "1"
+
+
+def test_a_full_queue_of_a_listener_raises_what_bounds_it(ipctune: Ipctune, target: Target) -> None:
+    set_there(target, "/proc/sys/net/core/somaxconn", "8")
+    target.ask("listen 4096")
+    said = ipctune("tune", "--target", str(target.pid), "--yes")
+    assert target.ask("look")["somaxconn"] == "16"
+    assert "1 listening socket that is there keeps its backlog (the longest 8)" in said
+    assert "the program's own setting for listen(): backlog 1024" in said
 
 
 def test_reach_is_looked_up_on_the_objects(ipctune: Ipctune, target: Target) -> None:
@@ -114,13 +124,19 @@ def test_a_dry_run_changes_nothing(ipctune: Ipctune, target: Target) -> None:
     assert target.ask("look") == before
 
 
+def kernel_threads() -> list[str]:
+    """None where we stand in a pid namespace."""
+    told = {path.parent.name: path.read_text() for path in sorted(Path("/proc").glob("[0-9]/status"))}
+    return [pid for pid, text in told.items() if "VmSize" not in text and "State:\tZ" not in text]
+
+
 def test_whom_it_can_not_take(ipctune: Ipctune, target: Target) -> None:
     pid = str(target.pid)
     with subprocess.Popen(["true"]) as ended:
         ended.wait()
     for words, code, says in (
         (("--target", str(ended.pid)), Exit.NOT_POSSIBLE, "there is no process"),
-        (("--target", "2"), Exit.NOT_POSSIBLE, "is a thread of the kernel"),
+        *((("--target", one), Exit.NOT_POSSIBLE, "is a thread of the kernel") for one in kernel_threads()[:1]),
         (("--target", "0"), Exit.WRONG_USE, "not in the range"),
         (("--target", "x"), Exit.WRONG_USE, "not a valid integer"),
         (("--target", pid, "--refused", "vm.swappiness=1"), Exit.WRONG_USE, "no limit of a namespace"),

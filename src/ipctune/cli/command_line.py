@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from ipctune.errors import WrongUse
-from ipctune.tune.model import Hit, Target
+from ipctune.tune.model_target import Hit, Target
 from ipctune.tune.target import find_target, hits_of
 from ipctune.workload.metric import reader
 from ipctune.workload.model import CommandLine

@@ -134,7 +134,8 @@ def _kept(result: TuneResult, style: Style) -> list[str]:
 
 def _commit(result: TuneResult) -> list[str]:
     """What is another process's is not to be committed: notes say what makes it last."""
-    return [] if result.settings.target else ["   ipctune commit            make it last (the files are shown first)"]
+    theirs = any(name in KNOBS and KNOBS[name].of_target for name in result.kept)
+    return [] if theirs else ["   ipctune commit            make it last (the files are shown first)"]
 
 
 def _nothing(result: TuneResult, style: Style) -> list[str]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from ipctune.bench.spec import Spec
 from ipctune.host.model_watch import Watch
+from ipctune.tune.model_target import Hit, Target
 from ipctune.workload.model import CommandLine, Metric
 
 __all__ = [
@@ -16,14 +17,12 @@ __all__ = [
     "Bottleneck",
     "Effect",
     "Goal",
-    "Hit",
     "LoadResult",
     "NotTried",
     "Outcome",
     "Proof",
     "Refusal",
     "Settings",
-    "Target",
     "Trial",
     "TuneResult",
 ]
@@ -48,33 +47,6 @@ class Outcome(StrEnum):
     REFUSED = "refused"  # the kernel did not take it
     ADVICE = "advice"  # it belongs to a program: for its owner to set
     COVERED = "covered"  # it would be kept, but another one does the same better
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A process that the user named: `start` in clock ticks after boot, `service` its unit or container ("" for none),
-    `own_spaces` the kinds of namespaces (ipc, net) that it does not share with us.
-    """
-
-    pid: int
-    start: int
-    program: str
-    service: str = ""
-    own_spaces: tuple[str, ...] = ()
-
-    @property
-    def label(self) -> str:
-        """`process 4242 (redis-server, redis.service)`."""
-        return f"process {self.pid} ({self.program}{', ' if self.service else ''}{self.service})"
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A limit of the target's namespaces that was hit, or nearly: what has to pass, in the limit's unit, and why."""
-
-    limit: str
-    asked: int
-    why: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from ipctune.services.model import Use
 from ipctune.services.naming import container_names, service_of
 from ipctune.services.processes import Processes, read_processes
 from ipctune.tune.evidence import NONE, Evidence
-from ipctune.tune.model import Advice, Hit, Outcome, Settings, Target, Trial
+from ipctune.tune.model import Advice, Outcome, Settings, Trial
+from ipctune.tune.model_target import Hit, Target
 from ipctune.tune.plan import Candidate, Plan
 from ipctune.tune.reach import reach
 from ipctune.tune.trials import Told
@@ -120,7 +121,7 @@ def _hit(use: Use) -> Hit | None:
 
 def _advice(uses: list[Use]) -> list[Advice]:
     """What else of it is nearly full, with the line to change: /dev/shm, RLIMIT_…, queues of its own."""
-    others = [use for use in uses if (hit := _hit(use)) is None or hit.limit not in limits_of()]
+    others = [use for use in uses if use.limit in _QUEUES or _hit(use) is None]
     return [Advice(f"{one.topic}: {one.what}: {one.todo}", one.why) for one in find(others, (), (), {})]
 
 

@@ -15,7 +15,8 @@ from ipctune.knobs.model import Cause, Kind, Knob, Scope
 from ipctune.report.style import PLAIN
 from ipctune.report.tune import render
 from ipctune.tune.loop import tune
-from ipctune.tune.model import Hit, Outcome, Settings, Target
+from ipctune.tune.model import Outcome, Settings
+from ipctune.tune.model_target import Hit, Target
 from ipctune.tune.plan import make_plan
 from ipctune.tune.proof import prove
 from ipctune.tune.target import UNMEASURED, hits_of, limits_of
