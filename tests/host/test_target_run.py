@@ -111,6 +111,15 @@ def test_four_values_of_one_file_are_raised_together(ipctune: Ipctune, target: T
     assert "docker run --sysctl 'kernel.sem=16 100 10 16'" in said
 
 
+def test_why_a_refusal_is_not_removed(ipctune: Ipctune, target: Target) -> None:
+    words = ("--refused", "kernel.msgmni=100", "--refused", "kernel.shmmni=99999")
+    said = ipctune("tune", "--target", str(target.pid), *words, "--yes")
+    assert "kernel.msgmni is not raised (100 were refused): it is 32000 there: it lets that pass already" in said
+    assert "kernel.shmmni is not raised (99,999 were refused)" in said
+    words = ("--refused", "kernel.msgmni=32001", "--without", "target-ipc-limits")
+    assert "left out by --without" in ipctune("tune", "--target", str(target.pid), *words, "--yes")
+
+
 def test_nothing_to_change_is_said(ipctune: Ipctune, target: Target) -> None:
     said = ipctune("tune", "--target", str(target.pid), "--yes")
     assert f"Nothing was changed at process {target.pid} (python" in said

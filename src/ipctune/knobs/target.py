@@ -261,7 +261,7 @@ def _of_space(name: str, title: str, space: str, scope: Scope, reach: str) -> Kn
         scope=scope,
         helps=frozenset({Cause.REFUSED}),
         candidates=_limits(space),
-        why_not=lambda _host: "no refusal was recorded, and nothing is nearly used up, in one of its own",
+        why_not=lambda _host: "no refusal was recorded that it removes, and nothing is nearly used up there",
         parts=lambda: parts,
         price="kernel memory, up to the limit for each object",
         reach=reach,

@@ -26,7 +26,7 @@ from ipctune.tune.proof import prove
 from ipctune.tune.refusals import find_limits, probe, remove_refusals
 from ipctune.tune.source import opened
 from ipctune.tune.summary import Findings, holders, result_of
-from ipctune.tune.target import UNMEASURED, lasting, near, nothing_to_change, raise_limits
+from ipctune.tune.target import UNMEASURED, lasting, near, not_raised, nothing_to_change, raise_limits
 from ipctune.tune.trials import run_trials
 from ipctune.tune.watching import CutShort, watch_host
 from ipctune.workload.model import Workload
@@ -136,7 +136,7 @@ def _run(
         findings.refusals.append(refusal)
         plan = _limits_plan(host, settings, refusal)
     findings.not_tried += plan.not_tried
-    findings.advice += [*holders(host, findings.evidence), *plan.advice]
+    findings.advice += [*holders(host, findings.evidence), *plan.advice, *not_raised(host, settings, plan)]
     if not plan.candidates:
         findings.advice += nothing_to_change(settings, plan)
         return

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ipctune.errors import NotPossible, WrongUse
+from ipctune.host.model import Host
 from ipctune.host.root import Root
 from ipctune.host.text import pairs
 from ipctune.journal.change import Change
@@ -13,7 +14,7 @@ from ipctune.journal.session import Session
 from ipctune.knobs.model import Kind, Value
 from ipctune.knobs.others import name_of, own_space, started
 from ipctune.knobs.registry import KNOBS
-from ipctune.knobs.target import SPACES
+from ipctune.knobs.target import SPACES, SysctlPart, space_mark
 from ipctune.services.findings import find
 from ipctune.services.look import look
 from ipctune.services.model import Use
@@ -26,7 +27,17 @@ from ipctune.tune.plan import Candidate, Plan
 from ipctune.tune.reach import reach
 from ipctune.tune.trials import Told
 
-__all__ = ["UNMEASURED", "find_target", "hits_of", "lasting", "limits_of", "near", "nothing_to_change", "raise_limits"]
+__all__ = [
+    "UNMEASURED",
+    "find_target",
+    "hits_of",
+    "lasting",
+    "limits_of",
+    "near",
+    "not_raised",
+    "nothing_to_change",
+    "raise_limits",
+]
 
 UNMEASURED = Evidence((), NONE, None, {}, None)
 """What is known where nothing is measured."""
@@ -37,6 +48,7 @@ _COUNTED = {f"kernel.{name}" for name in ("msgmni", "shmmni", "shmall", "sem.sem
 """Limits on how many there are in all: of those on one object, the largest so far says nothing about the next."""
 _QUEUES = {"listen queue": "net.core.somaxconn", "datagram queue": "net.unix.max_dgram_qlen"}
 _SEM = "kernel.sem"
+_KNOBS = {f"target-{kind}-limits": names for kind, names in SPACES.items()}
 
 
 def find_target(pid: int) -> Target:
@@ -189,6 +201,29 @@ def _reasons(value: Value, settings: Settings) -> Iterator[str]:
 def _limit(name: str) -> str:
     """The limit's own name in that of a part."""
     return name.rpartition(":")[2]
+
+
+def not_raised(host: Host, settings: Settings, plan: Plan) -> list[Advice]:
+    """Refusals that the user named, or that are near, and that nothing in the plan removes, with why."""
+    raised = {_limit(name) for c in plan.candidates if c.knob.kind is Kind.LIMIT for name in c.value}
+    left = [hit for hit in settings.refused if hit.limit.removesuffix(_field(hit.limit)) not in raised]
+    return [Advice(f"{hit.limit} is not raised ({hit.why}): {_why_not(host, settings, hit)}") for hit in left]
+
+
+def _why_not(host: Host, settings: Settings, hit: Hit) -> str:
+    limit = hit.limit.removesuffix(_field(hit.limit))
+    if not host.privileges.root:
+        return "needs root"
+    if any(limit in names and knob in settings.without for knob, names in _KNOBS.items()):
+        return "left out by --without"
+    target = settings.target
+    assert target is not None
+    kind = next(kind for kind, names in SPACES.items() if limit in names)
+    try:
+        mark = replace(space_mark(target.pid, target.start, kind), rest=limit)
+    except OSError as error:
+        return str(error)
+    return f"it is {SysctlPart(mark).read() or 'unknown'} there: it lets that pass already, or no kernel takes as much"
 
 
 def lasting(kept: Mapping[str, Value]) -> list[Advice]:
