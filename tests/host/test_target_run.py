@@ -15,7 +15,7 @@ from ipctune.errors import Exit, NotPossible
 from ipctune.host.core import find_core
 from ipctune.knobs.others import inside
 from ipctune.knobs.others import started as start_of
-from ipctune.knobs.target import space_mark
+from ipctune.knobs.spaces import space_mark
 from ipctune.tune.target import find_target
 
 _NOBODY = 65534

@@ -12,7 +12,8 @@ __all__ = ["undo_script"]
 
 _HEAD = """\
 #!/bin/sh
-# Puts back what ipctune set, as recorded before each change. Needs nothing but sh and cat; run it as root.
+# Puts back what ipctune set, as recorded before each change. Needs nothing but sh and cat, and for
+# limits of other namespaces readlink and nsenter; run it as root.
 # A value that someone else changed since is left alone and named. May run any number of times.
 failed=0 enter=
 boot='@BOOT@'
@@ -83,6 +84,11 @@ restore_in() {
         [ "$(readlink "$process/ns/$kind" 2>/dev/null)" = "$kind:[$inode]" ] || continue
         begun=$(begun "$process")
         [ "${begun:-0}" != 0 ] && [ "$begun" -le "$ticks" ] || continue
+        if ! command -v nsenter >/dev/null; then
+            echo "could not restore: $1 in $kind:[$inode] (the original was $2): nsenter, of util-linux, is not here"
+            failed=1
+            return
+        fi
         enter="nsenter --$kind=$process/ns/$kind"
         restore "$@"
         enter=

@@ -7,11 +7,8 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 
-from ipctune.errors import NotPossible
-from ipctune.host.limits import sysvipc_columns
 from ipctune.host.model import Host
 from ipctune.knobs import limits, semaphores
 from ipctune.knobs.files import FilePart
@@ -20,18 +17,14 @@ from ipctune.knobs.marks import Mark, parse
 from ipctune.knobs.model import Cause, Hints, Kind, Knob, Part, Scope, Value
 from ipctune.knobs.objects import MarkedParts, PipePart, QueuePart, SocketPart
 from ipctune.knobs.others import (
-    Ended,
     inside,
-    is_text_of_numbers,
     links,
-    now_ticks,
     own_space,
     process,
-    refuse,
-    space_of,
 )
+from ipctune.knobs.spaces import SysctlPart, queue_rows, space_mark
 
-__all__ = ["KNOBS", "SPACES", "SysctlPart", "queue_ids", "queues_of", "space_mark"]
+__all__ = ["KNOBS", "SPACES", "queues_of"]
 
 _BY_SPACE = {
     space: {knob.id: knob for knob in (*limits.KNOBS, *semaphores.KNOBS) if knob.scope is scope}
@@ -47,53 +40,6 @@ _LINK = re.compile(r"(pipe|socket):\[([0-9]+)\]", re.ASCII)
 _FULL = frozenset({Cause.FULL_QUEUE})
 _PROGRAM = "it ends with the process: what lasts is the program's own to set, "
 _NONE = "needs --target PID, a process that has some, all of them not as large as can be"
-
-
-@dataclass(frozen=True, slots=True)
-class SysctlPart:
-    """A limit in another process's IPC or network namespace, below /proc/sys."""
-
-    mark: Mark
-
-    @property
-    def where(self) -> str:
-        return f"{self.mark.rest} in the {self.mark.space} namespace of process {self.mark.pid}"
-
-    @property
-    def _file(self) -> FilePart:
-        return FilePart(sysctl_path(self.mark.rest))
-
-    def read(self) -> str | None:
-        """Its text there; None where nobody is left in that namespace, or it may not be entered."""
-        try:
-            return inside(self.mark, self._file.read)
-        except (OSError, NotImplementedError):
-            return None
-
-    def write(self, text: str) -> None:
-        """Set it there. Raises NotPossible with the kernel's reason."""
-        if not is_text_of_numbers(text):
-            raise NotPossible(f"{text!r} is no limit", hint="the journal may have been edited")
-        try:
-            inside(self.mark, lambda: self._file.write(text))
-        except OSError as error:
-            raise refuse(self.where, text, error) from error
-
-    def is_gone(self) -> bool:
-        """Whether nobody is left in that namespace who was in it."""
-        try:
-            inside(self.mark, lambda: None)
-        except Ended:
-            return True
-        except (OSError, NotImplementedError):
-            return False
-        return False
-
-    def undo_lines(self, original: str, ours: Sequence[str] | None) -> list[str]:
-        """One call of the script's `restore_in`: the namespace, then as for a file of our own."""
-        accepted = ["--any"] if ours is None else list(dict.fromkeys(ours))
-        space = [self.mark.space, str(self.mark.inode), str(self.mark.ticks)]
-        return [shlex.join(["restore_in", *space, self._file.path, original, *accepted])]
 
 
 # What the target has ----------------------------------------------------------------------------------------------
@@ -118,30 +64,12 @@ def _ends(kind: str, pid: int, start: int) -> Iterator[Mark]:
 def queues_of(pid: int, start: int) -> list[Mark]:
     """System V queues of its IPC namespace that it sent to or received from last. Raises OSError."""
     space = space_mark(pid, start, "ipc")
-    rows = inside(space, _queue_rows)
+    rows = inside(space, queue_rows)
     return [
         Mark(pid, start, "queue", space.inode, space.ticks, f"{row['msqid']}:{row['key'] & 0xFFFFFFFF}:{row['ctime']}")
         for row in rows
         if pid in (row["lspid"], row["lrpid"])
     ]
-
-
-def queue_ids() -> list[int]:
-    """The ids of all System V queues of the present IPC namespace."""
-    return [row["msqid"] for row in _queue_rows()]
-
-
-def _queue_rows() -> list[dict[str, int]]:
-    with open("/proc/sysvipc/msg", encoding="ascii") as file:  # noqa: PTH123 - of the namespace of this thread
-        columns = sysvipc_columns(file.read())
-    count = min((len(column) for column in columns.values()), default=0)
-    return [{name: column[i] for name, column in columns.items()} for i in range(count)]
-
-
-def space_mark(pid: int, start: int, kind: str) -> Mark:
-    """The process's namespace of that kind (ipc or net), now. Raises OSError."""
-    with process(pid, start) as folder:
-        return Mark(pid, start, kind, space_of(folder, kind), now_ticks())
 
 
 def _larger(marks: Sequence[Mark], make: Callable[[Mark], Part], most: int) -> Sequence[Value]:

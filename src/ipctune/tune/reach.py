@@ -6,7 +6,7 @@ from ipctune.errors import IpctuneError
 from ipctune.host.calls import queue
 from ipctune.knobs.others import inside
 from ipctune.knobs.registry import KNOBS
-from ipctune.knobs.target import queue_ids, space_mark
+from ipctune.knobs.spaces import queue_ids, space_mark
 from ipctune.services.diag import DGRAM, LISTEN, open_diag, tcp_sockets, unix_sockets
 
 __all__ = ["reach"]

@@ -14,7 +14,8 @@ from ipctune.journal.session import Session
 from ipctune.knobs.model import Kind, Value
 from ipctune.knobs.others import name_of, own_space, started
 from ipctune.knobs.registry import KNOBS
-from ipctune.knobs.target import SPACES, SysctlPart, space_mark
+from ipctune.knobs.spaces import SysctlPart, space_mark
+from ipctune.knobs.target import SPACES
 from ipctune.services.findings import find
 from ipctune.services.look import look
 from ipctune.services.model import Use
