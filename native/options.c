@@ -8,7 +8,7 @@
 
 #include "error.h"
 
-static int64_t whole(const char *name, const char *text, int64_t least, int64_t most)
+int64_t option_whole(const char *name, const char *text, int64_t least, int64_t most)
 {
 	char *end;
 	long long value;
@@ -23,7 +23,7 @@ static int64_t whole(const char *name, const char *text, int64_t least, int64_t 
 	return value;
 }
 
-static double real(const char *name, const char *text, double least, double most)
+double option_real(const char *name, const char *text, double least, double most)
 {
 	char *end;
 	double value;
@@ -50,7 +50,7 @@ static int choice(const char *name, const char *text, const char *const *words)
 static int one_cpu(const char *text)
 {
 	cpu_set_t allowed;
-	int cpu = (int)whole("--cpus", text, -1, CPU_SETSIZE - 1);
+	int cpu = (int)option_whole("--cpus", text, -1, CPU_SETSIZE - 1);
 
 	if (cpu < 0)
 		return cpu;
@@ -79,7 +79,7 @@ static void both_cpus(const char *text, int cpus[2])
 
 static uint64_t seed(const char *text)
 {
-	return (uint64_t)whole("--seed", text, 0, INT64_MAX);
+	return (uint64_t)option_whole("--seed", text, 0, INT64_MAX);
 }
 
 static void take(struct options *o, const char *name, const char *value)
@@ -89,21 +89,21 @@ static void take(struct options *o, const char *name, const char *value)
 	else if (!strcmp(name, "--pattern"))
 		o->pattern = choice(name, value, (const char *const[]){"ping-pong", "stream", NULL});
 	else if (!strcmp(name, "--size"))
-		o->size = (size_t)whole(name, value, 1, MESSAGE_MAX);
+		o->size = (size_t)option_whole(name, value, 1, MESSAGE_MAX);
 	else if (!strcmp(name, "--cpus"))
 		both_cpus(value, o->cpus);
 	else if (!strcmp(name, "--seconds"))
-		o->seconds = real(name, value, 0.001, 3600);
+		o->seconds = option_real(name, value, 0.001, 3600);
 	else if (!strcmp(name, "--rate"))
-		o->rate = real(name, value, 0, 1e8);
+		o->rate = option_real(name, value, 0, 1e8);
 	else if (!strcmp(name, "--gap"))
-		o->gap_ns = whole(name, value, 0, 10000000000);
+		o->gap_ns = option_whole(name, value, 0, 10000000000);
 	else if (!strcmp(name, "--work"))
-		o->work_ns = whole(name, value, 0, 1000000000);
+		o->work_ns = option_whole(name, value, 0, 1000000000);
 	else if (!strcmp(name, "--seed"))
 		o->seed = seed(value);
 	else if (!strcmp(name, "--capacity"))
-		o->capacity = whole(name, value, 0, 1 << 30);
+		o->capacity = option_whole(name, value, 0, 1 << 30);
 	else if (!strcmp(name, "--policy"))
 		o->policy = choice(name, value, (const char *const[]){"other", "batch", "fifo", NULL});
 	else if (!strcmp(name, "--ipc-namespace"))

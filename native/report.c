@@ -3,6 +3,26 @@
 
 #include "json.h"
 
+void report_latency(const struct histogram *h, const char *kind)
+{
+	if (!h->count) {
+		json_null("latency");
+		return;
+	}
+	json_open("latency", '{');
+	json_string("kind", kind);
+	json_unsigned("count", h->count);
+	json_unsigned("min", h->min);
+	json_real("p50", histogram_quantile(h, 0.5));
+	json_real("p90", histogram_quantile(h, 0.9));
+	json_real("p99", histogram_quantile(h, 0.99));
+	json_real("p999", histogram_quantile(h, 0.999));
+	json_unsigned("max", h->max);
+	json_real("mean", (double)h->sum / (double)h->count);
+	histogram_print(h);
+	json_close('}');
+}
+
 static void head(const struct block *b)
 {
 	const struct options *o = b->options;
@@ -33,24 +53,7 @@ static void totals(const struct block *b)
 
 static void latency(const struct block *b)
 {
-	const struct histogram *h = &b->shared->histogram;
-
-	if (!h->count) {
-		json_null("latency");
-		return;
-	}
-	json_open("latency", '{');
-	json_string("kind", b->options->pattern == STREAM ? "one-way" : "round-trip");
-	json_unsigned("count", h->count);
-	json_unsigned("min", h->min);
-	json_real("p50", histogram_quantile(h, 0.5));
-	json_real("p90", histogram_quantile(h, 0.9));
-	json_real("p99", histogram_quantile(h, 0.99));
-	json_real("p999", histogram_quantile(h, 0.999));
-	json_unsigned("max", h->max);
-	json_real("mean", (double)h->sum / (double)h->count);
-	histogram_print(h);
-	json_close('}');
+	report_latency(&b->shared->histogram, b->options->pattern == STREAM ? "one-way" : "round-trip");
 }
 
 static int64_t growth(int64_t from, int64_t to)

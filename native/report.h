@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 
+#include "histogram.h"
 #include "machine.h"
 #include "shared.h"
 
@@ -14,4 +15,6 @@ struct block {
 	int64_t own_ns; // CPU time of our own processes between the two looks at the machine
 };
 
+// The member "latency": null where nothing was recorded.
+void report_latency(const struct histogram *h, const char *kind);
 void report_block(const struct block *block);

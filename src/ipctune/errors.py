@@ -5,7 +5,7 @@ Every room may raise them; only `cli` prints them and turns them into exit codes
 
 from enum import IntEnum
 
-__all__ = ["Exit", "IpctuneError", "NotPossible", "WorkloadFailed", "WrongUse"]
+__all__ = ["EXIT_CODES", "Exit", "IpctuneError", "NotPossible", "WorkloadFailed", "WrongUse"]
 
 
 class Exit(IntEnum):
@@ -17,6 +17,16 @@ class Exit(IntEnum):
     NOT_POSSIBLE = 3
     INTERNAL = 70
     INTERRUPTED = 130
+
+
+EXIT_CODES = """Exit codes:
+  0    done, whatever was found
+  1    only where a check asks for it (--check)
+  2    wrong use
+  3    not possible here (privileges, kernel, another run)
+  70   internal error
+  130  ended by Ctrl-C"""
+"""The end of every help page."""
 
 
 class IpctuneError(Exception):

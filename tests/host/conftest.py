@@ -1,11 +1,14 @@
-"""A second try for tests whose verdict hangs on this machine's real noise, in blocks that are short for a test's sake.
+"""A booted machine for those files that take one; and a second try for tests whose verdict hangs on real noise.
 
-The summary shows each that needed it (`R`); what holds only now and then fails both tries soon.
+Their blocks are short for a test's sake. The summary shows each that needed it (`R`); what holds only now and then
+fails both tries soon.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.host.nspawn import Booted, machine
 
 __all__ = ["NOISY"]
 
@@ -21,6 +24,7 @@ NOISY = frozenset(
         "target_tuned",
         "watch_live",
         "workload_live",
+        "workload_own",
     )
 )
 _HERE = Path(__file__).parent
@@ -31,3 +35,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == _HERE and item.path.name in NOISY:
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=1))
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
+    """A booted machine, the same for all tests of a file."""
+    with machine(tmp_path_factory.mktemp("machine")) as booted:
+        yield booted

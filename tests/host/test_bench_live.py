@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.host.journaled import environment
 
 from ipctune.bench import core, curve
 from ipctune.bench.decode import decode
@@ -18,7 +19,6 @@ from ipctune.bench.spec import Spec
 from ipctune.errors import IpctuneError
 from ipctune.host.core import find_core
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
 CPUS = sorted(os.sched_getaffinity(0))
 
 
@@ -30,14 +30,9 @@ def binary() -> Path:
 
 
 def ipctune(*words: str, state: Path, core: Path) -> subprocess.Popen[str]:
-    environment = os.environ | {
-        "PYTHONPATH": str(SOURCE),
-        "IPCTUNE_STATE": str(state),
-        "IPCTUNE_CORE": str(core),
-    }
     return subprocess.Popen(
         [sys.executable, "-m", "ipctune", "bench", *words],
-        env=environment,
+        env=environment(state) | {"IPCTUNE_CORE": str(core)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -21,7 +21,7 @@ LEASE = KNOBS["cpu-dma-latency"].lease
 
 def look(cause: Cause, spec: Spec) -> Bottleneck:
     """What the evidence says of one cause, for this workload, now."""
-    host = read_host()
+    host = read_host(quick=True)
     spec = placed(host, spec)
     difference = next(d for d in differences(host, Settings(spec=spec)) if d.cause == cause)
     return explain(difference, 6, random.Random(1), lambda _: None, block=0.1, rest=0.1)
@@ -76,7 +76,7 @@ def test_sixty_four_bytes_are_not_worth_the_name() -> None:
 
 
 def test_beside_a_hog_the_pair_waits_in_the_run_queue() -> None:
-    with hog(read_host().cpus.allowed[1]):
+    with hog(read_host(quick=True).cpus.allowed[1]):
         assert named(look(Cause.RUN_QUEUE, Spec()))
 
 

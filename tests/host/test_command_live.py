@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.host.journaled import environment
 from tests.host.test_scenarios import HALTPOLL_NS, Silent, journal, present
 
 from ipctune.errors import WorkloadFailed
@@ -35,9 +36,9 @@ def core(options: str = "--cpus 0,1", seconds: float = 0.03) -> str:
 
 def tuned(journal: Journal, line: CommandLine, *only: str, goal: Goal = Goal.LATENCY) -> TuneResult:
     """A short run that the user narrowed to these settings."""
-    asked = Settings(command=line, only=only, seconds=15.0, pairs=14, rest=0.1, idle=0.5, hold=60.0, goal=goal)
+    asked = Settings(command=line, only=only, seconds=12.0, pairs=14, rest=0.06, idle=0.5, hold=60.0, goal=goal)
     with exclusive(journal):
-        return tune(read_host(), asked, journal, Silent())
+        return tune(read_host(quick=True), asked, journal, Silent())
 
 
 def trial(result: TuneResult, knob: str) -> Trial:
@@ -128,10 +129,10 @@ def running(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
     sleeps = f"(setsid setsid sleep {_SLEEP} &); sleep {_SLEEP} & {core()}"
     hangs = f"test $(cat {HALTPOLL_NS}) = 0 || sleep {_SLEEP}"
     words = ["tune", "--command", f"{sleeps}; {hangs}", "--metric", "json:latency.p50", "--lower-is-better"]
-    words += ["--only", "haltpoll", "--time", "60s", "--rest", "0.1", "--seed", "1", "--timeout", "60s"]
+    words += ["--only", "haltpoll", "--time", "34s", "--rest", "0.1", "--seed", "1", "--timeout", "60s"]
     made = subprocess.Popen(
         [sys.executable, "-P", "-m", "ipctune", *words],
-        env=os.environ | {"IPCTUNE_STATE": str(tmp_path / "state"), "PYTHONPATH": str(_ROOT / "src")},
+        env=environment(tmp_path / "state"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.host.nspawn import Booted, machine
+from tests.host.nspawn import Booted
 
 from ipctune.journal.lasting import SYSCTL
 
@@ -50,17 +50,11 @@ def predicted(host: Booted) -> list[tuple[str, int]]:
     return [(file, line) for file, line in json.loads(host.text("python3 /root/ask.py"))]
 
 
-@pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
-    with machine(tmp_path_factory.mktemp("machine")) as booted:
-        yield booted
-
-
 @pytest.fixture
-def mine(host: Booted) -> Iterator[Booted]:
-    (host.root / SYSCTL.lstrip("/")).write_text(_MINE)
-    yield host
-    host.run(f"rm -f {SYSCTL}")
+def mine(one: Booted) -> Iterator[Booted]:
+    (one.root / SYSCTL.lstrip("/")).write_text(_MINE)
+    yield one
+    one.run(f"rm -f {SYSCTL}")
 
 
 @pytest.mark.parametrize(("where", "text"), [f[1:] for f in _FILES], ids=[f[0] for f in _FILES])
@@ -100,25 +94,25 @@ _REFUSED = (
 
 
 @pytest.mark.parametrize(("path", "text", "line"), _REFUSED, ids=[r[0] for r in _REFUSED])
-def test_commit_refuses_and_names_file_and_line(host: Booted, path: str, text: str, line: int) -> None:
+def test_commit_refuses_and_names_file_and_line(one: Booted, path: str, text: str, line: int) -> None:
     program = "python3 -m ipctune"
-    theirs = host.root / path.lstrip("/")
+    theirs = one.root / path.lstrip("/")
     before = theirs.read_text() if theirs.exists() else None
     theirs.parent.mkdir(parents=True, exist_ok=True)
     theirs.write_text(text + "\n")
-    host.run("mkdir -p /etc/tuned; echo mine >/etc/tuned/active_profile")
+    one.run("mkdir -p /etc/tuned; echo mine >/etc/tuned/active_profile")
     try:
         wanted = f"{QLEN}={QLEN}=1024 haltpoll=guest_halt_poll_ns=200000"
-        host.run(f"sysctl -q -w {QLEN}=512; python3 /opt/tests/keeper.py 600 {wanted}")
-        refused = host.run(f"{program} commit --yes", check=False)
+        one.run(f"sysctl -q -w {QLEN}=512; python3 /opt/tests/keeper.py 600 {wanted}")
+        refused = one.run(f"{program} commit --yes", check=False)
         assert refused.returncode == 3
         assert f"{path}" in refused.stderr
         assert f"line {line} " in refused.stderr
-        assert host.text("find /etc -name '*ipctune*'") == ""
-        assert "active" in host.text(f"{program} status --json")
+        assert one.text("find /etc -name '*ipctune*'") == ""
+        assert "active" in one.text(f"{program} status --json")
     finally:
-        host.run(f"{program} revert")
-        host.run("rm -rf /etc/tuned /usr/lib/tuned")
+        one.run(f"{program} revert")
+        one.run("rm -rf /etc/tuned /usr/lib/tuned")
         if before is None:
             Path(theirs).unlink(missing_ok=True)
         else:

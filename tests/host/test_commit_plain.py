@@ -5,7 +5,6 @@ a plain file stands for /dev/cpu_dma_latency, which would make every vCPU of the
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.host.journaled import environment
 
 _TESTS = Path(__file__).parent
-_SOURCE = _TESTS.parents[1] / "src"
 _MSGMAX = "kernel.msgmax=kernel.msgmax=131072"
 _LEASE = "cpu-dma-latency=latency_us=0"
 _PROGRAM = f"{sys.executable} -m ipctune"
@@ -54,7 +53,7 @@ def inside(tmp_path: Path) -> Inside:
             text=True,
             check=False,
             timeout=60,
-            env={**os.environ, "IPCTUNE_STATE": str(tmp_path / "state"), "PYTHONPATH": str(_SOURCE)},
+            env=environment(tmp_path / "state"),
         )
 
     return run

@@ -25,9 +25,11 @@ def run(command: list[str], **more: object) -> subprocess.CompletedProcess[str]:
 
 
 def trace(command: list[str], log: Path) -> str:
-    done = run(["strace", "-f", "-qq", "-e", "trace=openat,open,execve", "-o", str(log), *command])
+    done = run(["strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=openat,open,execve", "-o", str(log), *command])
     assert done.returncode == Exit.DONE, done.stderr
-    return log.read_text()
+    text = log.read_text()
+    assert "openat(" in text
+    return text
 
 
 @pytest.mark.parametrize("command", SCREENS)

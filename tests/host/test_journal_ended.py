@@ -7,57 +7,31 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.host.journaled import PATIENCE, environment, reverted, until
 
-from ipctune.host.core import find_core
-from ipctune.host.state import open_state
 from ipctune.journal import launch
-from ipctune.journal.session import revert
 from ipctune.journal.store import Journal
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
 PATH = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
-PATIENCE = 40.0
-WORDS = ("tune", "--anyway", "--only", "haltpoll", "--time", "45s", "--block", "0.1", "--rest", "0.05", "--yes")
+WORDS = ("tune", "--anyway", "--only", "haltpoll", "--time", "41s", "--block", "0.05", "--rest", "0.03", "--yes")
 
 pytestmark = pytest.mark.skipif(not PATH.exists(), reason="no haltpoll parameters here")
 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    before = PATH.read_text()
-    state = open_state(tmp_path / "state")
-    assert state is not None
-    found = Journal(state)
-    yield found
-    revert(found)
-    assert PATH.read_text() == before
-    assert launch.status(state) is None
-
-
-def environment(journal: Journal) -> dict[str, str]:
-    return os.environ | {
-        "PYTHONPATH": str(SOURCE),
-        "IPCTUNE_STATE": str(journal.state.path),
-        "IPCTUNE_CORE": str(find_core()),
-    }
-
-
-def until(condition: Callable[[], bool]) -> bool:
-    """Whether it came true; no test says how soon."""
-    end = time.monotonic() + PATIENCE
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
+    with reverted(tmp_path, PATH) as found:
+        yield found
 
 
 def on_a_terminal(journal: Journal) -> tuple[int, int]:
     """`tune` on a terminal of its own: its pid and our end of the terminal."""
-    variables = environment(journal)
+    variables = environment(journal.state.path)
     pid, terminal = pty.fork()
     if not pid:
         os.execve(sys.executable, [sys.executable, "-m", "ipctune", *WORDS], variables)
@@ -134,7 +108,7 @@ def test_everything_is_back_and_what_was_measured_is_kept(journal: Journal, how:
 def second(journal: Journal, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "ipctune", *words],
-        env=environment(journal),
+        env=environment(journal.state.path),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -146,7 +120,7 @@ def second(journal: Journal, *words: str) -> subprocess.CompletedProcess[str]:
 def test_a_second_tuner_is_refused_with_the_pid_of_the_first_and_wait_waits(journal: Journal) -> None:
     first = subprocess.Popen(
         [sys.executable, "-m", "ipctune", *WORDS],
-        env=environment(journal),
+        env=environment(journal.state.path),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -159,7 +133,7 @@ def test_a_second_tuner_is_refused_with_the_pid_of_the_first_and_wait_waits(jour
             assert f"pid {first.pid}" in refused.stderr
         waiting = subprocess.Popen(
             [sys.executable, "-m", "ipctune", *WORDS, "--dry-run", "--wait"],
-            env=environment(journal),
+            env=environment(journal.state.path),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -177,7 +151,7 @@ def test_what_a_killed_tuner_and_watchdog_left_is_shown_and_undone(journal: Jour
     before = PATH.read_text()
     tuner = subprocess.Popen(
         [sys.executable, "-m", "ipctune", *WORDS],
-        env=environment(journal),
+        env=environment(journal.state.path),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

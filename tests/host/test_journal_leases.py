@@ -4,25 +4,22 @@ import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.host.journaled import leases, pid_of, reverted, undo, until
 
 from ipctune.errors import NotPossible
-from ipctune.host.state import State, open_state
 from ipctune.journal import launch
 from ipctune.journal.aside import putting_aside
 from ipctune.journal.change import Change
 from ipctune.journal.commit import preview
 from ipctune.journal.machine import boot_id, start_time
-from ipctune.journal.session import prolong, revert, tuning
+from ipctune.journal.session import prolong, tuning
 from ipctune.journal.status import read_status
-from ipctune.journal.store import UNDO, Active, Hold, Journal
+from ipctune.journal.store import Active, Hold, Journal
 from ipctune.journal.watchdog import STATUS, boottime
-from ipctune.knobs.idle import LEASE_PATH
 from ipctune.knobs.registry import KNOBS
 
 KNOB = KNOBS["net.core.wmem_max"]
@@ -30,27 +27,12 @@ PATH = Path("/proc/sys/net/core/wmem_max")
 LEASE = KNOBS["cpu-dma-latency"]
 LATENCY = {"latency_us": "1000000"}
 HOLD = Hold(LEASE.id, LATENCY)
-PATIENCE = 20.0
 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    before = PATH.read_text()
-    state = open_state(tmp_path / "state")
-    assert state is not None
-    found = Journal(state)
-    yield found
-    revert(found)
-    assert PATH.read_text() == before
-    assert launch.status(state) is None
-
-
-def until(condition: Callable[[], bool]) -> bool:
-    """Whether it came true; no test says how soon."""
-    end = time.monotonic() + PATIENCE
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
+    with reverted(tmp_path, PATH) as found:
+        yield found
 
 
 def keep(journal: Journal, *, value: bool = False, lease: bool = False) -> None:
@@ -62,24 +44,6 @@ def keep(journal: Journal, *, value: bool = False, lease: bool = False) -> None:
                 change.keep(0)
                 session.keep(knob, text)
         session.hold_until(600, "test")
-
-
-def pid_of(state: State) -> int:
-    running = launch.status(state)
-    assert running is not None
-    return running.pid
-
-
-def leases(pid: int) -> int:
-    found = 0
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(FileNotFoundError):  # the descriptor of this very listing
-            found += str(entry.readlink()) == LEASE_PATH
-    return found
-
-
-def undo(journal: Journal) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["/bin/sh", journal.state.path / UNDO], capture_output=True, text=True, check=False)
 
 
 def test_undo_sh_ends_the_lease_that_the_watchdog_holds(journal: Journal) -> None:

@@ -12,6 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tests.host.journaled import environment
+from tests.unit.journal.make import journal_in
 
 from ipctune.errors import NotPossible
 from ipctune.host.state import open_state
@@ -23,7 +25,6 @@ from ipctune.journal.store import Journal
 from ipctune.knobs.files import FilePart
 from ipctune.knobs.registry import KNOBS
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
 KNOB = KNOBS["net.core.rmem_max"]
 PATH = Path("/proc/sys/net/core/rmem_max")
 PIPE = KNOBS["fs.pipe-max-size"]
@@ -61,9 +62,7 @@ def _as_it_was() -> Iterator[None]:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    state = open_state(tmp_path / "state")
-    assert state is not None
-    return Journal(state)
+    return journal_in(tmp_path)
 
 
 def run(steps: str, state: Path, *before: str) -> str:
@@ -71,7 +70,7 @@ def run(steps: str, state: Path, *before: str) -> str:
     body = "".join(f"    {line}\n" for line in steps.strip().splitlines())
     done = subprocess.run(
         ["unshare", "-m", *before, sys.executable, "-c", _TRY + body + _SAY],
-        env=os.environ | {"PYTHONPATH": str(SOURCE), "IPCTUNE_STATE": str(state)},
+        env=environment(state),
         capture_output=True,
         text=True,
         check=False,

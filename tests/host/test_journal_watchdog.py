@@ -5,30 +5,25 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.host.journaled import SOURCE, leases, pid_of, reverted, undo, until
 
 from ipctune.errors import NotPossible
-from ipctune.host.state import State, open_state
 from ipctune.journal import launch
 from ipctune.journal.change import Change
 from ipctune.journal.session import prolong, revert, tuning
 from ipctune.journal.status import read_status
 from ipctune.journal.store import ACTIVE, UNDO, Journal
-from ipctune.knobs.idle import LEASE_PATH
 from ipctune.knobs.registry import KNOBS
 from ipctune.report import undone
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
 KNOB = KNOBS["net.core.wmem_max"]
 PATH = Path("/proc/sys/net/core/wmem_max")
 LEASE = KNOBS["cpu-dma-latency"]
 LATENCY = {"latency_us": "1000000"}
-PATIENCE = 20.0
 
 
 @pytest.fixture
@@ -38,22 +33,8 @@ def value() -> dict[str, str]:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    before = PATH.read_text()
-    state = open_state(tmp_path / "state")
-    assert state is not None
-    found = Journal(state)
-    yield found
-    revert(found)
-    assert PATH.read_text() == before
-    assert launch.status(state) is None
-
-
-def until(condition: Callable[[], bool]) -> bool:
-    """Whether it came true; no test says how soon."""
-    end = time.monotonic() + PATIENCE
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()
+    with reverted(tmp_path, PATH) as found:
+        yield found
 
 
 def keep(journal: Journal, value: dict[str, str], seconds: float, *, lease: bool = False) -> None:
@@ -67,20 +48,6 @@ def keep(journal: Journal, value: dict[str, str], seconds: float, *, lease: bool
                 change.keep(0)
                 session.keep(LEASE, LATENCY)
         session.hold_until(seconds, "test")
-
-
-def pid_of(state: State) -> int:
-    running = launch.status(state)
-    assert running is not None
-    return running.pid
-
-
-def leases(pid: int) -> int:
-    found = 0
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(FileNotFoundError):  # the descriptor of this very listing
-            found += str(entry.readlink()) == LEASE_PATH
-    return found
 
 
 def events(journal: Journal) -> list[str]:
@@ -168,10 +135,6 @@ def test_a_value_of_someone_else_is_left_alone_and_named(journal: Journal, value
     assert now == theirs
     assert "left alone" in said
     assert theirs in said
-
-
-def undo(journal: Journal) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["/bin/sh", journal.state.path / UNDO], capture_output=True, text=True, check=False)
 
 
 def test_a_killed_watchdog_is_named_and_replaced(journal: Journal, value: dict[str, str]) -> None:

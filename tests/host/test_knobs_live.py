@@ -7,18 +7,18 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from tests.host.journaled import leases
 from tests.host.namespaced import CASES as PRIVATE
 from tests.leftovers import left, snapshot
+from tests.unit.journal.make import journal_in
 
 from ipctune.errors import NotPossible
-from ipctune.host.state import open_state
 from ipctune.journal.change import Change
 from ipctune.journal.entry import Phase
 from ipctune.journal.restore import Result
 from ipctune.journal.store import UNDO, Journal
 from ipctune.knobs import poller
 from ipctune.knobs.files import FilePart, is_allowed
-from ipctune.knobs.idle import LEASE_PATH
 from ipctune.knobs.model import Kind
 from ipctune.knobs.poller import CgroupPart
 from ipctune.knobs.registry import KNOBS
@@ -47,9 +47,7 @@ def _as_it_was() -> Iterator[None]:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    state = open_state(tmp_path / "state")
-    assert state is not None
-    return Journal(state)
+    return journal_in(tmp_path)
 
 
 def _value(knob: str) -> dict[str, str]:
@@ -114,27 +112,16 @@ def test_every_part_of_a_file_knob_is_on_the_allow_list() -> None:
 # The lease -----------------------------------------------------------------------------------------------------
 
 
-def _open_leases(pid: int) -> int:
-    """How many descriptors of the process are the lease's."""
-    found = 0
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            found += str(entry.readlink()) == LEASE_PATH
-        except OSError:
-            continue
-    return found
-
-
 def test_the_lease_is_one_open_descriptor_while_it_is_set(journal: Journal) -> None:
     with Change(journal, KNOBS["cpu-dma-latency"], [VALUES["cpu-dma-latency"]]) as change:
-        assert _open_leases(os.getpid()) == 0
+        assert leases(os.getpid()) == 0
         change.set(0)
         change.set(0)
-        assert _open_leases(os.getpid()) == 1
+        assert leases(os.getpid()) == 1
         change.unset()
-        assert _open_leases(os.getpid()) == 0
+        assert leases(os.getpid()) == 0
         change.set(0)
-    assert _open_leases(os.getpid()) == 0
+    assert leases(os.getpid()) == 0
     assert journal.entries() == [], "it ends by itself: there is nothing to record"
 
 
@@ -149,7 +136,7 @@ def test_the_lease_ends_with_a_holder_that_is_killed() -> None:
             time.sleep(60)
         os._exit(1)
     os.read(ready, 1)
-    assert _open_leases(pid) == 1
+    assert leases(pid) == 1
     os.kill(pid, 9)
     os.waitpid(pid, 0)
     assert not Path(f"/proc/{pid}/fd").exists()

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.host.journaled import reverted
 
 from ipctune.bench.spec import Spec
 from ipctune.host import read_host
 from ipctune.host.model import Host
 from ipctune.host.model_watch import Watch
-from ipctune.host.state import State, open_state
 from ipctune.journal.session import exclusive, revert
 from ipctune.journal.store import Journal
 from ipctune.knobs.registry import KNOBS
@@ -44,14 +44,8 @@ class Silent:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    """A journal of the test's own; whatever was kept is reverted at its end."""
-    state = open_state(tmp_path / "state")
-    assert isinstance(state, State)
-    found = Journal(state)
-    before = HALTPOLL_NS.read_text(), GOVERNOR.read_text()
-    yield found
-    revert(found)
-    assert before == (HALTPOLL_NS.read_text(), GOVERNOR.read_text())
+    with reverted(tmp_path, HALTPOLL_NS, GOVERNOR) as found:
+        yield found
 
 
 @contextmanager
@@ -68,15 +62,15 @@ def present(path: Path, text: str) -> Iterator[None]:
 def selected(journal: Journal, knob: str, settings: Settings, host: Host | None = None) -> Trial:
     """The trial of that knob in a run that the user narrowed to it."""
     short = dataclasses.replace(
-        settings, only=(knob,), seconds=max(24.0, 200 * settings.block), rest=0.08, idle=0.3, hold=60.0, pairs=12
+        settings, only=(knob,), seconds=max(21.0, 200 * settings.block), rest=0.08, idle=0.3, hold=60.0, pairs=12
     )
     with exclusive(journal):
-        result = tune(host or read_host(), short, journal, Silent())
+        result = tune(host or read_host(quick=True), short, journal, Silent())
     return next(t for t in result.trials if t.knob == knob)
 
 
 # So many that a vCPU that polls is met awake at the rate as well: a gain that few short blocks show at both loads.
-SHORT = Settings(rate=12_000.0, block=0.04, watch=0.0)
+SHORT = Settings(rate=12_000.0, block=0.04, watch=0.0, beside=0.05)
 LATENCY = dataclasses.replace(SHORT, goal=Goal.LATENCY)
 
 
@@ -94,7 +88,7 @@ def test_the_governor_is_kept_where_another_one_halts(journal: Journal) -> None:
 
 
 def test_a_poller_is_tried_where_there_is_no_driver(journal: Journal) -> None:
-    host = read_host()
+    host = read_host(quick=True)
     idle = dataclasses.replace(host.idle, driver=None, governor=None)
     bare = dataclasses.replace(host, idle=idle, cpus=dataclasses.replace(host.cpus, allowed=(0,)))
     # Pinned across two vCPUs its p99 can be ten times worse, a fair reason to refuse it. With one vCPU to choose from
@@ -102,8 +96,8 @@ def test_a_poller_is_tried_where_there_is_no_driver(journal: Journal) -> None:
     settings = dataclasses.replace(LATENCY, rate=3000.0, block=0.15)
     found = selected(journal, "idle-poller", settings, bare)
     assert found.loads[-1].p50.word == "better"
-    # At the rate a message may come to a vCPU whose poller has to be pushed aside first: a fair reason to refuse it, or not
-    # to have shown yet that no harm is done. What is refused for anything else was not tried as it should have been.
+    # At the rate a message may come to a vCPU whose poller has to be pushed aside first: a fair reason to refuse it, or
+    # not to have shown yet that no harm is done. Refused for anything else, it was not tried as it should have been.
     assert found.outcome is Outcome.KEPT or "not yet shown" in found.why or "worse at 3,000/s" in found.why
 
 
@@ -127,7 +121,7 @@ def test_what_belongs_to_a_program_ends_as_advice(journal: Journal, knob: str, s
 def refused(journal: Journal, spec: Spec) -> TuneResult:
     """A run for a workload that this machine refuses."""
     with exclusive(journal):
-        return tune(read_host(), Settings(spec=spec, seconds=20, hold=60, watch=0.0), journal, Silent())
+        return tune(read_host(quick=True), Settings(spec=spec, seconds=20, hold=60, watch=0.0), journal, Silent())
 
 
 @pytest.mark.parametrize(

@@ -5,17 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.host.nspawn import Booted, machine
+from tests.host.nspawn import Booted
 
 QLEN = "net.unix.max_dgram_qlen"
 _NOW = f"sysctl -n {QLEN}"
 _PROGRAM = "python3 -m ipctune"
-
-
-@pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Booted]:
-    with machine(tmp_path_factory.mktemp("machine")) as booted:
-        yield booted
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def started(state: Path, address: Path, service: "subprocess.Popen[str]", *words
     variables = {"PYTHONPATH": str(TOP / "src"), "IPCTUNE_STATE": str(state), "IPCTUNE_CORE": str(find_core())}
     line = f"{sys.executable} -c '{CLIENT}' {address} 4000000"
     tune = ("tune", "--target", str(service.pid), "--yes", "--only", "target-pipes", "--goal", "throughput")
-    how = ("--time", "32s", "--rest", "0.05", "--command", line, *METRIC)
+    how = ("--time", "45s", "--rest", "0.05", "--command", line, *METRIC)
     command = [sys.executable, "-m", "ipctune", *(words or (*tune, *how))]
     out = subprocess.PIPE
     return subprocess.Popen(command, stdout=out, stderr=out, text=True, env={**os.environ, **variables})

@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import subprocess
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ipctune.bench.decode import MalformedError, decode, loads
 from ipctune.bench.spec import Spec
 from ipctune.errors import IpctuneError, NotPossible, WrongUse
 
-__all__ = ["MechanismInfo", "Refused", "ask", "mechanisms", "run"]
+__all__ = ["MARGIN_S", "MechanismInfo", "Refused", "answer", "ask", "mechanisms", "run", "start"]
 
 MARGIN_S = 15.0
 """Seconds a block may take beyond its measured part: set-up, prefault, warm-up, clearing up."""
@@ -91,6 +92,13 @@ def ask(question: str, *, core: str | Path | None = None) -> Any:
 
 
 def _call(arguments: list[str], limit: float, what: str, core: str | Path | None) -> bytes:
+    with start(arguments, core=core) as process:
+        return answer(process, limit, what)
+
+
+@contextlib.contextmanager
+def start(arguments: Sequence[str], *, core: str | Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """The core with these words, in a session of its own that has ended when the context does. Raises NotPossible."""
     path = str(core or _find())
     try:
         process = subprocess.Popen(
@@ -102,7 +110,19 @@ def _call(arguments: list[str], limit: float, what: str, core: str | Path | None
         )
     except OSError as error:
         raise NotPossible(f"the measuring core does not start: {error}", hint=_HINT) from None
-    out, err = _finish(process, limit, what)
+    with process:
+        try:
+            yield process
+        finally:
+            _end(process)
+
+
+def answer(process: subprocess.Popen[bytes], limit: float, what: str) -> bytes:
+    """What it prints, within `limit` seconds. Raises what the core's exit status stands for."""
+    try:
+        out, err = process.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        raise IpctuneError(f"the measuring core hung for {limit:.0f} s: {what}") from None
     if process.returncode:
         raise _error(process.returncode, out, err, what)
     return out
@@ -118,15 +138,6 @@ def _find() -> Path | str:
     if found is None:
         raise NotPossible("the measuring core (ipctune-core) is not there", hint=_HINT)
     return found
-
-
-def _finish(process: subprocess.Popen[bytes], limit: float, what: str) -> tuple[bytes, bytes]:
-    try:
-        return process.communicate(timeout=limit)
-    except subprocess.TimeoutExpired:
-        raise IpctuneError(f"the measuring core hung for {limit:.0f} s: {what}") from None
-    finally:
-        _end(process)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -11,19 +11,11 @@ from typing import Any
 import click
 
 from ipctune import __version__
-from ipctune.errors import Exit, IpctuneError
+from ipctune.errors import EXIT_CODES, Exit, IpctuneError
 
-__all__ = ["EXIT_CODES", "main"]
+__all__ = ["main"]
 
-EXIT_CODES = """\b
-Exit codes:
-  0    done, whatever was found
-  1    only where a check asks for it (--check)
-  2    wrong use
-  3    not possible here (privileges, kernel, another run)
-  70   internal error
-  130  ended by Ctrl-C"""
-
+_EPILOG = f"\b\n{EXIT_CODES}"  # click: as it stands
 _GROUPS: dict[str, dict[str, str]] = {
     "look (changes nothing)": {
         "inspect": "What machine is this: platform, idle vCPUs, limits, findings.",
@@ -58,7 +50,7 @@ class _Commands(click.Group):
         module = importlib.import_module(f"ipctune.cli.{cmd_name}")
         command: click.Command = module.command
         if not command.epilog:
-            command.epilog = EXIT_CODES
+            command.epilog = _EPILOG
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -69,7 +61,7 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
-    epilog=EXIT_CODES,
+    epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="ipctune")

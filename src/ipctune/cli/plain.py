@@ -10,18 +10,9 @@ import sys
 from collections.abc import Sequence
 
 from ipctune import __version__
-from ipctune.errors import Exit, IpctuneError
+from ipctune.errors import EXIT_CODES, Exit, IpctuneError
 
 __all__ = ["main"]
-
-_EXIT_CODES = """\
-Exit codes:
-  0    done, whatever was found
-  1    only where a check asks for it (--check)
-  2    wrong use
-  3    not possible here (privileges, kernel, another run)
-  70   internal error
-  130  ended by Ctrl-C"""
 
 _COMMANDS = {
     "inspect": (
@@ -88,7 +79,7 @@ def _run(given: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ipctune",
-        epilog=_EXIT_CODES,
+        epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Look and undo with Python's standard library alone; the other commands need ./run.",
     )
@@ -98,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(
             name,
             help=short,
-            epilog=_EXIT_CODES,
+            epilog=EXIT_CODES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             description=f"{short}\n\nTouches: {touches}\nNeeds:   {needs}",
         )

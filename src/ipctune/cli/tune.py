@@ -24,7 +24,7 @@ __all__ = ["command"]
     type=DURATION,
     default="3m",
     show_default=True,
-    help="Length of the run, 78s (--command: 32s) to 24h.",
+    help="Length of the run, 78s (--command: 44s) to 24h.",
 )
 @click.option(
     "--mechanism", default="pipe", show_default=True, help="What the pair talks through; see `ipctune bench`."
@@ -104,6 +104,11 @@ __all__ = ["command"]
     "--commit", "make_last", is_flag=True, help="Make what is kept last at once (without a terminal: with --yes)."
 )
 @click.option("--anyway", is_flag=True, help="Go on also where something else than IPC holds the machine back.")
+@click.option(
+    "--no-guard",
+    is_flag=True,
+    help="Neither pause nor stop where other programs come short: nobody minds.",
+)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Measure, show the plan and why the rest is not tried, and stop.")
 @click.option("--wait", is_flag=True, help="Wait for another ipctune to end.")
@@ -122,6 +127,9 @@ def command(make_last: bool, yes: bool, dry_run: bool, wait: bool, as_json: bool
     Touches: what the plan lists, which it shows before the first write. Everything
              comes back by itself: on Ctrl-C, when it is killed, after --hold.
     Needs:   root for settings of the machine; without it, advice for programs.
+
+    Your services come first: where your programs come short of CPU or memory it does
+    not start, pauses, or stops and takes everything back (exit code 3).
 
     With a terminal it asks before it starts; without one it prints the plan and goes on.
     With --target what belongs to that process is tried on --command or --workload, and

@@ -4,6 +4,7 @@ import math
 import random
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
@@ -28,6 +29,7 @@ from ipctune.report.commit import render as render_commit
 from ipctune.report.style import Style
 from ipctune.report.tune import render, render_plan, render_trial, render_why
 from ipctune.report.watch import after_watch, render_watch
+from ipctune.tune.beside import beside_seconds
 from ipctune.tune.evidence import Evidence
 from ipctune.tune.loop import Declined, tune
 from ipctune.tune.measure import pair_seconds
@@ -93,6 +95,7 @@ def run_tune(options: dict[str, Any], *, make_last: bool, yes: bool, dry_run: bo
     settings = _settings(options)
     if settings.target is not None and make_last:
         raise WrongUse("--commit can't be had with --target", hint="the run says which configuration makes it last")
+    _first_to_go()
     journal = open_journal()
     assert journal is not None
     screen = _Screen(journal, settings, yes=yes, dry_run=dry_run, quiet=as_json, make_last=make_last)
@@ -116,7 +119,15 @@ def run_tune(options: dict[str, Any], *, make_last: bool, yes: bool, dry_run: bo
             screen.say(render_commit(shown))
             commit(journal, shown)
             screen.say("Committed. `ipctune status` shows it, `ipctune revert` undoes it.")
+    if result.took is not None and result.took.stopped:
+        return Exit.NOT_POSSIBLE
     return Exit.INTERRUPTED if result.interrupted else Exit.DONE
+
+
+def _first_to_go() -> None:
+    """Where memory runs out, the kernel is to end us and what we start, no service (proc_pid_oom_score_adj(5))."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _save(journal: Journal, result: TuneResult) -> str:
@@ -165,14 +176,15 @@ def _check_time(options: dict[str, Any], *, of_a_command: bool) -> None:
     The pair has two loads, and in the proof both again, not pinned; a command has one, of unknown length.
     """
     loads, block = (1, 0.0) if of_a_command else (2, options["block"])
-    trial = 2 * (LEAST_PAIRS * pair_seconds(loads, block, options["rest"]) + 2 * Settings().idle)
+    winner = 2 * Settings().idle + beside_seconds(Settings().beside, options["rest"])
+    trial = 2 * (LEAST_PAIRS * pair_seconds(loads, block, options["rest"]) + winner)
     proof = 4 * PROOF_PAIRS * pair_seconds(loads if of_a_command else 2 * loads, block, options["rest"])
     least = math.floor(max(trial, proof))
     if not least <= options["seconds"] <= 86400:
         raise WrongUse(
             f"--time takes {least}s to 24h",
-            hint=f"a verdict needs {LEAST_PAIRS} pairs and a look at the idle machine in half of it, its proof "
-            f"{PROOF_PAIRS} pairs in a quarter",
+            hint=f"half of it has to hold {LEAST_PAIRS} pairs, a look at an idle machine and one at a bystander; "
+            f"a quarter {PROOF_PAIRS} pairs of a proof",
         )
 
 
@@ -206,6 +218,7 @@ def _settings(options: dict[str, Any]) -> Settings:
         command=command,
         workload=workload,
         workload_rate=rate,
+        guard=not options["no_guard"],
         watch_stops=command is None and not workload and target is None and not options["anyway"],
         target=target,
         refused=refused,

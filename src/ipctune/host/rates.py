@@ -8,7 +8,7 @@ from ipctune.host.look import Counters, Disk, Look
 from ipctune.host.look_tasks import Key, Task
 from ipctune.host.model_watch import DiskRates, PressureRates, ProgramRates, Rates, VcpuRates
 
-__all__ = ["FULL", "rates"]
+__all__ = ["FULL", "program_rates", "rates"]
 
 FULL = 0.9
 """Share of the window from which a vCPU, or a thread, is called full: the rest is less than ticks of 10 ms tell."""
@@ -137,12 +137,25 @@ def _halted_ns(a: Counters, b: Counters) -> float | None:
     return us * 1000.0 / entries if entries > 0 and us >= 0 else None
 
 
-def _programs(others: list[_Ran], seconds: float) -> tuple[ProgramRates, ...]:
-    """By name; those that sleep most often first, and those that run or wait most among them in any case."""
+def program_rates(before: Look, after: Look) -> tuple[ProgramRates, ...]:
+    """Every program of others between two looks, by name; what gives way to everybody (SCHED_IDLE) is left out."""
+    seconds = after.counters.at - before.counters.at
+    if not seconds > _SHORTEST:
+        return ()
+    ran = _ran(before.tasks.others, after.tasks.others, known=before.tasks.complete)
+    return tuple(_by_name([one for one in ran if not one.task.yields], seconds))
+
+
+def _by_name(others: list[_Ran], seconds: float) -> list[ProgramRates]:
     named: dict[str, list[_Ran]] = defaultdict(list)
     for one in others:
         named[one.task.name].append(one)
-    found = [_program(name, ran, seconds) for name, ran in named.items()]
+    return [_program(name, ran, seconds) for name, ran in named.items()]
+
+
+def _programs(others: list[_Ran], seconds: float) -> tuple[ProgramRates, ...]:
+    """By name; those that sleep most often first, and those that run or wait most among them in any case."""
+    found = _by_name(others, seconds)
     talking = sorted(found, key=lambda p: (-p.switches, p.name))
     kept = {p.name for p in talking[:_SHOWN]}
     for figure in (lambda p: p.wait_ms, lambda p: p.vcpus):

@@ -30,6 +30,7 @@ __all__ = [
     "Watchdog",
     "clear_timer",
     "end",
+    "oom_score_adj",
     "set_timer",
     "start",
     "status",
@@ -91,6 +92,18 @@ def status(state: State) -> Watchdog | None:
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
     return found if alive(found.pid, found.start) else None
+
+
+def oom_score_adj(state: State) -> int | None:
+    """How much the OOM killer spares the watchdog, -1000 (wholly) to 1000; None where none runs.
+
+    Source: proc_pid_oom_score_adj(5).
+    """
+    running = status(state)
+    try:
+        return None if running is None else int(Path(f"/proc/{running.pid}/oom_score_adj").read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def start(state: State) -> Watchdog:

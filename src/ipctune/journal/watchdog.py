@@ -135,11 +135,23 @@ def main() -> None:
         signal.signal(number, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    _spared()
     try:
         _watch(watchdog, wake)
     finally:
         with suppress(IpctuneError):
             watchdog.journal.state.remove(STATUS)
+
+
+def _spared() -> None:
+    """Be among the last that the OOM killer ends, or at least not among the first, as what measures is.
+
+    Less than what we started with takes CAP_SYS_RESOURCE; back to 0 may always be had by who raised it without.
+    """
+    for value in ("-900", "0"):
+        with suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text(value)
+            return
 
 
 def _watch(watchdog: _Watchdog, wake: int) -> None:

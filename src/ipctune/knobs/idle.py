@@ -15,6 +15,7 @@ from ipctune.host.model import Host
 from ipctune.knobs.files import FilePart, allow
 from ipctune.knobs.model import Cause, Hints, Kind, Knob, Lasting, Parts, Scope, Value
 from ipctune.knobs.module import ModulePart
+from ipctune.knobs.single import file_knob
 
 __all__ = ["KNOBS", "LEASE_PATH"]
 
@@ -28,7 +29,6 @@ _PARAMETERS = (
     "guest_halt_poll_allow_shrink",
 )
 _PATHS = {name: allow(f"{_HALTPOLL}/{name}") for name in _PARAMETERS}
-_GOVERNOR = allow("/sys/devices/system/cpu/cpuidle/current_governor")
 _RESUME = allow("/sys/devices/system/cpu/cpu*/power/pm_qos_resume_latency_us")
 _UPSTREAM_POLL_NS = "200000"
 _WAKE = frozenset({Cause.HALTED_WAKE})
@@ -88,15 +88,11 @@ def _haltpoll_why_not(host: Host) -> str:
     return f"{_HALTPOLL} is not there, needs root, or has the value already"
 
 
-def _governor_parts() -> Parts:
-    return {"governor": FilePart(_GOVERNOR)}
-
-
-def _governor_candidates(host: Host, _hints: Hints) -> Sequence[Value]:
+def _governors(host: Host, _hints: Hints) -> Sequence[str]:
     available = host.idle.governors
     if not host.privileges.root or host.idle.driver is None or "haltpoll" not in available:
         return ()
-    return () if host.idle.governor == "haltpoll" else ({"governor": "haltpoll"},)
+    return () if host.idle.governor == "haltpoll" else ("haltpoll",)
 
 
 def _governor_why_not(host: Host) -> str:
@@ -208,14 +204,13 @@ KNOBS = (
         since=(4, 16),
         always_polls=True,
     ),
-    Knob(
-        id="cpuidle-governor",
+    file_knob(
+        "cpuidle-governor",
+        "/sys/devices/system/cpu/cpuidle/current_governor",
+        part="governor",
         title="cpuidle governor",
-        kind=Kind.FILES,
-        scope=Scope.HOST,
-        helps=_WAKE,
-        parts=_governor_parts,
-        candidates=_governor_candidates,
+        helps=Cause.HALTED_WAKE,
+        texts=_governors,
         why_not=_governor_why_not,
         price="what guest_halt_poll_ns says: an idle vCPU polls for up to that long after each wake-up",
         reach="every program on this machine, at once; containers too",

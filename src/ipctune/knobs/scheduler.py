@@ -5,48 +5,39 @@ Sources: sched(7), Documentation/scheduler/sched-debug.rst, kernel/sched/feature
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from ipctune.host.model import Host
 from ipctune.knobs.files import FilePart, allow
 from ipctune.knobs.limits import sysctl_path
 from ipctune.knobs.model import Cause, Hints, Kind, Knob, Lasting, Parts, Scope, Value
+from ipctune.knobs.single import file_knob
 from ipctune.knobs.words import FeaturePart
 
 __all__ = ["KNOBS"]
 
 _AUTOGROUP_KEY = "kernel.sched_autogroup_enabled"
-_AUTOGROUP = allow(sysctl_path(_AUTOGROUP_KEY))
-_SLICE = allow("/sys/kernel/debug/sched/base_slice_ns")
+_AUTOGROUP = sysctl_path(_AUTOGROUP_KEY)
+_SLICE = "/sys/kernel/debug/sched/base_slice_ns"
 _FEATURES = allow("/sys/kernel/debug/sched/features")
 _STEP = 4
 _SHORTEST = 100_000  # ns; the kernel's own lower bound for a task's slice
 _FOR_PATTERN = {"stream": ("WAKEUP_PREEMPTION", "NO_WAKEUP_PREEMPTION"), "ping-pong": ("NEXT_BUDDY", "NEXT_BUDDY")}
 """A stream is spared switches; of a pair that waits for each other, the woken one goes first."""
-_RUN_QUEUE = frozenset({Cause.RUN_QUEUE})
 _LOCKED = "debugfs is not mounted, the kernel keeps it locked, it lacks this file, or not root"
 _STAND_IN = "tried on a stand-in for debugfs alone: the kernel at hand answers EPERM for the real one"
 
 
-def _autogroup_parts() -> Parts:
-    return {_AUTOGROUP_KEY: FilePart(_AUTOGROUP)} if Path(_AUTOGROUP).exists() else {}
-
-
-def _autogroup(host: Host, _hints: Hints) -> Sequence[Value]:
+def _autogroup(host: Host, _hints: Hints) -> Sequence[str]:
     other = {"0": "1", "1": "0"}.get(FilePart(_AUTOGROUP).read() or "")
-    return ({_AUTOGROUP_KEY: other},) if other and host.privileges.root else ()
+    return (other,) if other and host.privileges.root else ()
 
 
-def _slice_parts() -> Parts:
-    return {"base_slice_ns": FilePart(_SLICE)}
-
-
-def _slices(host: Host, _hints: Hints) -> Sequence[Value]:
+def _slices(host: Host, _hints: Hints) -> Sequence[str]:
     now = FilePart(_SLICE).read() or ""
     if not host.privileges.root or not now.isdigit():
         return ()
     values = (max(_SHORTEST, int(now) // _STEP), int(now) * _STEP)
-    return tuple({"base_slice_ns": str(ns)} for ns in values if ns != int(now))
+    return tuple(str(ns) for ns in values if ns != int(now))
 
 
 def _feature_parts() -> Parts:
@@ -60,14 +51,13 @@ def _features(host: Host, hints: Hints) -> Sequence[Value]:
 
 
 KNOBS = (
-    Knob(
-        id="autogroup",
+    file_knob(
+        "autogroup",
+        _AUTOGROUP,
+        part=_AUTOGROUP_KEY,
         title="scheduling by session (autogroup)",
-        kind=Kind.FILES,
-        scope=Scope.HOST,
-        helps=_RUN_QUEUE,
-        parts=_autogroup_parts,
-        candidates=_autogroup,
+        helps=Cause.RUN_QUEUE,
+        texts=_autogroup,
         why_not=lambda _host: "this kernel has no autogroup, or not root",
         price="CPU is shared out among tasks instead of sessions, or the other way round",
         reach="tasks in the root group of the cpu controller, at once: not those of units with a cgroup of their own",
@@ -76,14 +66,13 @@ KNOBS = (
         settle=0.1,
         since=(2, 6),
     ),
-    Knob(
-        id="base-slice",
+    file_knob(
+        "base-slice",
+        _SLICE,
+        part="base_slice_ns",
         title="base slice of the scheduler",
-        kind=Kind.FILES,
-        scope=Scope.HOST,
-        helps=_RUN_QUEUE,
-        parts=_slice_parts,
-        candidates=_slices,
+        helps=Cause.RUN_QUEUE,
+        texts=_slices,
         why_not=lambda _host: _LOCKED,
         price="shorter: more switches for whatever computes; longer: whatever is woken waits longer",
         reach="every task on this machine, at once; containers too",
@@ -97,7 +86,7 @@ KNOBS = (
         title="features of the scheduler",
         kind=Kind.FILES,
         scope=Scope.HOST,
-        helps=_RUN_QUEUE,
+        helps=frozenset({Cause.RUN_QUEUE}),
         parts=_feature_parts,
         candidates=_features,
         why_not=lambda _host: _LOCKED,

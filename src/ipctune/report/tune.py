@@ -6,9 +6,11 @@ from time import localtime, strftime
 from ipctune.knobs.registry import KNOBS
 from ipctune.report.figures import figures, folded
 from ipctune.report.style import Style
+from ipctune.report.took import bystander_line, render_took
 from ipctune.report.watch import CAUSES, render_watch
 from ipctune.report.words import duration, effect, load_name, micro, percent, value
 from ipctune.report.words import share as percentage
+from ipctune.tune.bounds import BOUNDS
 from ipctune.tune.evidence import LEAST_SHARE, Evidence
 from ipctune.tune.goals import judge, lower
 from ipctune.tune.model import Goal, NotTried, Outcome, Trial, TuneResult
@@ -62,6 +64,7 @@ def render_plan(plan: Plan, seconds: float, undo: str, places: Sequence[str], st
         lines.append(f"   Not tried: {len(plan.not_tried)} other settings (--dry-run lists them and why).")
     lines.append("   Writes nothing but:")
     lines += [f"     {path}" for path in (*plan.writes, *places)]
+    lines += [style.dim(line) for line in folded(f"Your services come first. {BOUNDS}", "   ")]
     if plan.writes:
         lines.append(f"   Undo without ipctune: sh {undo}")
     return "\n".join(lines)
@@ -74,7 +77,8 @@ def _name(candidate: Candidate) -> str:
 def render_trial(trial: Trial, goal: Goal, style: Style) -> str:
     """A few lines when a trial ends."""
     head = f"   {_clip(trial.title + ' ' + value(trial.value), 44):<45}{_outcome(trial.outcome, style)}"
-    return "\n".join([head, *map(_indent, figures(trial.loads, goal)), *map(style.dim, folded(trial.why))])
+    beside = [] if trial.bystander is None else folded(bystander_line(trial.bystander))
+    return "\n".join([head, *map(_indent, figures(trial.loads, goal)), *beside, *map(style.dim, folded(trial.why))])
 
 
 def _outcome(outcome: Outcome, style: Style) -> str:
@@ -92,6 +96,7 @@ def render(result: TuneResult, style: Style, *, details: bool = False) -> str:
     lines += _advice_trials(result)
     lines += _spoiled(result.trials)
     lines += _no_time(result.not_tried)
+    lines += render_took(result.took, style) if result.took is not None and not result.stopped else []
     if details:
         lines += ["", style.dim("   not tried:"), *(f"     {n.knob}: {n.why}" for n in result.not_tried)]
     if result.recovered:
@@ -102,6 +107,8 @@ def render(result: TuneResult, style: Style, *, details: bool = False) -> str:
 def _subtitle(result: TuneResult) -> str:
     if result.interrupted:
         return "interrupted: everything is back, this is what was measured"
+    if result.took is not None and result.took.stopped:
+        return "stopped for your programs: everything is back"
     if result.stopped:
         return "nothing was tried"
     return "the kept set against the start" if result.kept else f"goal {result.settings.goal}: nothing is set"
@@ -116,6 +123,8 @@ def _kept(result: TuneResult, style: Style) -> list[str]:
             lines.append(f"     idle price {trial.idle_vcpus:.2f} vCPU polling (the guest counts it as idle)")
         elif not trial.loads:
             lines += folded(trial.why, "     ")
+        if trial.bystander is not None:
+            lines += folded(bystander_line(trial.bystander))
     if result.proof is not None:
         lines += [f"     {line}" for line in figures(result.proof.loads, result.settings.goal)]
         drift = "" if result.proof.drift is None else f"; the baseline drifted by {percent(result.proof.drift)}"
@@ -139,6 +148,9 @@ def _commit(result: TuneResult) -> list[str]:
 
 
 def _nothing(result: TuneResult, style: Style) -> list[str]:
+    if result.took is not None and result.took.stopped:
+        why = folded(f"{result.took.stopped}.", "   ")
+        return [*why, "   At a quieter hour, or with --no-guard where nobody minds.", *_cut(result, style)]
     if result.interrupted:
         return _cut(result, style)
     if result.settings.target is not None and not result.trials:

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ipctune.knobs.model import Kind
+from ipctune.tune.beside import beside_seconds
 from ipctune.tune.measure import pair_seconds
 from ipctune.tune.model import Settings
 from ipctune.tune.plan import Candidate
 from ipctune.tune.trial import REFERENCE_PAIRS
 
-__all__ = ["LEAST_PAIRS", "Clock", "idle_seconds", "pairs_for", "seconds_for", "shortage", "stays"]
+__all__ = ["LEAST_PAIRS", "Clock", "pairs_for", "seconds_for", "shortage", "stays", "winner_seconds"]
 
 LEAST_PAIRS = 12
 """Pairs below which a sign-flip verdict at the level of several knobs can't be reached."""
@@ -55,9 +56,9 @@ def _least(candidate: Candidate) -> int:
     return LEAST_PAIRS if stays(candidate) else REFERENCE_PAIRS
 
 
-def idle_seconds(candidate: Candidate, settings: Settings) -> float:
-    """What its price on an idle machine takes, with it and without, should it win."""
-    return 2 * settings.idle if stays(candidate) else 0.0
+def winner_seconds(candidate: Candidate, settings: Settings) -> float:
+    """What its price on an idle machine and the bystander take, with it and without, should it win."""
+    return 2 * settings.idle + beside_seconds(settings.beside, settings.rest) if stays(candidate) else 0.0
 
 
 def seconds_for(candidate: Candidate, settings: Settings, loads: int, pairs: int = 0) -> float:
@@ -74,7 +75,7 @@ def pairs_for(candidate: Candidate, waiting: Sequence[Candidate], settings: Sett
     """
     least = _least(candidate)
     each = seconds_for(candidate, settings, loads, 1)
-    left -= idle_seconds(candidate, settings)
+    left -= winner_seconds(candidate, settings)
     if left < least * each:
         return 0
     if not stays(candidate):
@@ -98,7 +99,7 @@ def shortage(candidates: Sequence[Candidate], settings: Settings, loads: int, le
     are enough. Those that come first in the plan are tried as far as they fit.
     """
     needs = [seconds_for(c, settings, loads) for c in candidates]
-    idle = max((idle_seconds(c, settings) for c in candidates), default=0.0)
+    idle = max((winner_seconds(c, settings) for c in candidates), default=0.0)
     fits = [fitting for _, fitting in _fitting(needs, left - idle)]
     if all(fits):
         return ""

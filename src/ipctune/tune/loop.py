@@ -5,7 +5,7 @@ It knows nothing of screens: `Listener` is told what happens, and asked once bef
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from ipctune.bench.spec import Spec
 from ipctune.errors import NotPossible
 from ipctune.host.model import Host
 from ipctune.host.model_watch import Watch
+from ipctune.journal.launch import oom_score_adj
 from ipctune.journal.restore import Restored
 from ipctune.journal.session import Session, guarded
 from ipctune.journal.store import Journal
@@ -20,6 +21,7 @@ from ipctune.knobs.model import Kind
 from ipctune.tune.budget import Clock, shortage
 from ipctune.tune.evidence import Evidence, gather
 from ipctune.tune.exposure import watch
+from ipctune.tune.guard import Check, Guard, Stopped, nobody_looks
 from ipctune.tune.model import Advice, Outcome, Refusal, Settings, Trial, TuneResult
 from ipctune.tune.plan import Candidate, Plan, make_plan, writes
 from ipctune.tune.proof import prove
@@ -95,10 +97,13 @@ def tune(
         settings, findings.advice = near(settings)
         findings.settings = settings
     try:
+        findings.guard = Guard(host, listener.tick) if settings.guard else None
         with opened(settings) as workload:
             _run(host, settings, journal, listener, findings, workload)
     except _No:
         raise Declined(result_of(host, findings, started)) from None
+    except Stopped:
+        findings.kept, findings.until = {}, None
     except KeyboardInterrupt:
         findings.interrupted = True
         findings.kept, findings.until = {}, None
@@ -118,13 +123,18 @@ def _run(
     refusal = probe(settings.spec, settings.seed) if settings.is_pair else None
     if refusal is None and findings.stopped:
         return
+    if findings.guard is not None and (why := findings.guard.ready()):
+        raise NotPossible(
+            f"not now: {why}",
+            hint="at a quieter hour, or with --no-guard where nobody minds; nothing was changed",
+        )
     findings.stopped = ""  # a workload that is refused is helped, whatever else is slow
     if workload is None and not settings.is_pair:
         plan = make_plan(host, settings, UNMEASURED)
     elif refusal is None:
         left = clock.left() - clock.share(0.75)
         listener.stage("why", left)
-        settings, findings.evidence = _look(host, settings, workload, left, listener)
+        settings, findings.evidence = _look(host, settings, workload, left, _guarded_tick(listener, findings, workload))
         findings.settings = settings
         listener.found(findings.evidence)
         plan = make_plan(host, settings, findings.evidence, workload)
@@ -148,6 +158,7 @@ def _run(
         _speed(settings, plan, None, listener, findings, clock, workload)
         return
     with guarded(journal) as session:
+        findings.watchdog_oom = oom_score_adj(journal.state)
         if refusal is not None:
             _limits(plan, settings, refusal, session, listener, findings)
         else:
@@ -161,12 +172,31 @@ def _run(
 
 
 def _look(
-    host: Host, settings: Settings, workload: Workload | None, seconds: float, listener: Listener
+    host: Host, settings: Settings, workload: Workload | None, seconds: float, tick: Callable[[str], None]
 ) -> tuple[Settings, Evidence]:
     """The evidence; and the settings, which learn from it how long a run of the workload takes."""
     if workload is None:
-        return settings, gather(host, settings, seconds, listener.tick)
-    return watch(host, settings, workload, seconds, listener.tick)
+        return settings, gather(host, settings, seconds, tick)
+    return watch(host, settings, workload, seconds, tick)
+
+
+def _guarded_tick(listener: Listener, findings: Findings, workload: Workload | None) -> Callable[[str], None]:
+    """A tick between two blocks of the evidence, when nothing is set: the guard looks as well.
+
+    What others do while a workload of the user's runs belongs to it: a service that its client drives, say.
+    """
+    guard = findings.guard
+
+    def tick(text: str) -> None:
+        listener.tick(text)
+        if guard is not None:
+            guard.check() if workload is None else guard.know()
+
+    return tick
+
+
+def _check(findings: Findings) -> Check:
+    return nobody_looks if findings.guard is None else findings.guard.check
 
 
 def _watch(host: Host, settings: Settings, listener: Listener, findings: Findings) -> None:
@@ -237,11 +267,14 @@ def _speed(
     journal = session.journal if session else None
     rng = random.Random(settings.seed + 1)
     listener.stage("trials", clock.share(0.5))
-    winners = run_trials(plan, settings, journal, listener, findings.trials, findings.not_tried, clock, rng, workload)
+    check = _check(findings)
+    winners = run_trials(
+        plan, settings, journal, listener, findings.trials, findings.not_tried, clock, rng, workload, check
+    )
     if not winners or session is None:
         return
     listener.stage("proof", clock.share(0.25))
-    findings.proof = prove(winners, settings, session, clock, rng, listener.tick, workload)
+    findings.proof = prove(winners, settings, session, clock, rng, listener.tick, workload, check)
     if findings.proof.held:
         _hold(session, settings, findings)
     else:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ipctune.bench.core import run
 from ipctune.bench.spec import Spec
+from ipctune.tune.guard import Check, nobody_looks
 from ipctune.tune.point import Point, load_of, sample_of
 from ipctune.tune.series import Arm, Series
 from ipctune.tune.switch import Switch
@@ -22,7 +23,8 @@ _OVERHEAD = 0.06  # seconds a block: starting the core, its warm-up
 class Pairs:
     """Measures pairs of arms, each over the same loads, and collects them by load.
 
-    The slow load comes first in every arm: after the rest vCPUs are as cold as a client at that rate finds them.
+    The slow load comes first in every arm: after the rest vCPUs are as cold as a client at that rate finds them. After
+    each arm `check` may look at the rest of the machine, and pause, or end the run.
     """
 
     points: Sequence[Point]
@@ -31,6 +33,7 @@ class Pairs:
     rest: float
     rng: random.Random
     settle: float = 0.0
+    check: Check = nobody_looks
 
     def __post_init__(self) -> None:
         self.series = [Series(higher_is_better=_higher(point)) for point in self.points]
@@ -51,6 +54,7 @@ class Pairs:
         time.sleep(max(self.rest, self.settle))
         for point, series in list(zip(self.points, self.series, strict=True))[:first]:
             self._block(self.switch.spec(point, on=is_b), series.b if is_b else series.a)
+        self.check(self.switch.off)
 
     def _block(self, point: Point, arm: Arm) -> None:
         before, start = self.switch.own_cpu_ns(), time.monotonic()

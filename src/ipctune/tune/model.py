@@ -15,6 +15,7 @@ __all__ = [
     "Advice",
     "ArmFigures",
     "Bottleneck",
+    "Bystander",
     "Effect",
     "Goal",
     "LoadResult",
@@ -23,6 +24,7 @@ __all__ = [
     "Proof",
     "Refusal",
     "Settings",
+    "Took",
     "Trial",
     "TuneResult",
 ]
@@ -57,7 +59,8 @@ class Settings:
     So does a `workload`: a real server by its name, or a file of the user's own; `workload_rate` is that of its open
     loop, None its default. `watch` is how long the machine's own programs are watched first, less in a short run, 0 for
     not at all; `watch_stops` whether a larger cause than IPC ends the run there: never where the user named what is
-    measured. With a `target` what belongs to that process is tried, and what was `refused` there is raised.
+    measured. `beside`: length of a block with a bystander. `guard`: pause and stop where the machine's own programs
+    come short. With a `target` what belongs to that process is tried, and what was `refused` there is raised.
     """
 
     goal: Goal = Goal.BALANCED
@@ -74,21 +77,15 @@ class Settings:
     rest: float = 0.2
     pairs: int = 40
     idle: float = 5.0
+    beside: float = 0.2
     watch: float = 10.0
     watch_stops: bool = True
+    guard: bool = True
     command: CommandLine | None = None
     workload: str = ""
     workload_rate: float | None = None
     target: Target | None = None
     refused: tuple[Hit, ...] = ()
-
-    @property
-    def hints(self) -> dict[str, str]:
-        """What knobs of a target have to know."""
-        if self.target is None:
-            return {}
-        hits = {f"refused:{hit.limit}": str(hit.asked) for hit in self.refused}
-        return {"target": f"{self.target.pid}:{self.target.start}", **hits}
 
     @property
     def is_pair(self) -> bool:
@@ -164,8 +161,24 @@ class LoadResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Bystander:
+    """A program that has nothing to do with the pair, beside it: `work_ns` of computing every `period_ns`.
+
+    `now_ns` and `tried_ns` are the time from when a piece is due until it is done, on average; `change` is "worse"
+    where the candidate surely makes it longer by more than what is allowed.
+    """
+
+    period_ns: int
+    work_ns: int
+    now_ns: float
+    tried_ns: float
+    change: Effect
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
-    """One candidate against the present state. `idle_vcpus` is what polls on an idle machine, for winners alone."""
+    """One candidate against the present state. For winners alone: `idle_vcpus` is what polls on an idle machine, and
+    `bystander` what another program gets beside it."""
 
     knob: str
     title: str
@@ -179,6 +192,7 @@ class Trial:
     blocks: int = 0
     rounded: str = ""
     reference: bool = False
+    bystander: Bystander | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +246,28 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class Took:
+    """What a run took from the machine's own programs. `vcpus` on average over its `seconds`; `memory_bytes` at most.
+
+    `paused` says why, once for each pause; `most_wait_ms` is how much longer than before the program `waited` waited
+    for a vCPU at most, ms a second; `complete` is false where not every program could be seen; `stopped` is why the run
+    was ended. `watchdog_oom` is the watchdog's oom_score_adj (proc_pid_oom_score_adj(5)); None: there was none.
+    """
+
+    seconds: float
+    vcpus: float
+    memory_bytes: int
+    looks: int
+    paused: tuple[str, ...]
+    paused_seconds: float
+    most_wait_ms: float
+    waited: str
+    complete: bool
+    stopped: str = ""
+    watchdog_oom: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TuneResult:
     """Everything a run found. `until` is when what was kept goes back (s since the epoch); None: nothing was kept.
 
@@ -267,3 +303,4 @@ class TuneResult:
     needs_root: tuple[str, ...] = ()
     watch: Watch | None = None
     stopped: str = ""
+    took: Took | None = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ipctune.host.model import Host
 from ipctune.knobs.files import ALLOWED
-from ipctune.knobs.model import Cause, Kind, Knob, Scope, Value
+from ipctune.knobs.model import Cause, Hints, Kind, Knob, Scope, Value
 from ipctune.knobs.registry import KNOBS
 from ipctune.tune.evidence import Evidence, sure_causes
 from ipctune.tune.model import Advice, Goal, NotTried, Settings
@@ -50,24 +50,26 @@ def make_plan(host: Host, settings: Settings, evidence: Evidence, workload: Work
 
     What belongs to a program is tried on a workload of the user's whatever the evidence says: nothing else is changed.
     """
-    hints = {**evidence.hints, **settings.hints}
+    hints = {**evidence.hints, **_target_hints(settings)}
     found: list[Candidate] = []
     left: list[NotTried] = []
+    order = _named(evidence)
     for knob in KNOBS.values():
-        why = _left_out(host, knob, settings, evidence, workload)
+        why = _left_out(host, knob, settings, order, workload)
         values = () if why else knob.candidates(host, hints)
         if not values:
             left.append(NotTried(knob.id, why or knob.why_not(host)))
         elif not knob.advice_only:
             found += [_candidate(_titled(knob, workload), value, settings) for value in values]
-    order = list(_named(evidence))
     found.sort(key=lambda c: (c.reference, c.knob.kind is Kind.OPTION, _rank(c.knob, order)))
     wanted = [knob for knob in KNOBS.values() if knob.id not in settings.without and settings.target is None]
-    advice = tuple(_advice(host, knob, evidence) for knob in wanted if _advises(host, knob, evidence))
+    advice = tuple(
+        _advice(host, knob, evidence.hints) for knob in wanted if _advises(host, knob, evidence.hints, order)
+    )
     return Plan(tuple(found), tuple(left), advice, writes(found))
 
 
-def _left_out(host: Host, knob: Knob, settings: Settings, evidence: Evidence, workload: Workload | None) -> str:
+def _left_out(host: Host, knob: Knob, settings: Settings, named: Sequence[str], workload: Workload | None) -> str:
     if settings.only and knob.id not in settings.only:
         return "left out by --only"
     if knob.id in settings.without:
@@ -81,9 +83,17 @@ def _left_out(host: Host, knob: Knob, settings: Settings, evidence: Evidence, wo
         return "" if from_outside else "the program's own to set: it can't be changed from outside"
     if settings.only or knob.kind is Kind.LIMIT or knob.needs_history or not knob.helps:
         return ""  # judged by a recorded refusal or by facts of the host, not by a share of the time; or no help at all
-    if not knob.helps & _named(evidence).keys():
+    if knob.helps.isdisjoint(named):
         return f"no evidence for it here (it helps with {', '.join(sorted(knob.helps))})"
     return ""
+
+
+def _target_hints(settings: Settings) -> Hints:
+    """What knobs of a target have to know."""
+    if settings.target is None:
+        return {}
+    hits = {f"refused:{hit.limit}": str(hit.asked) for hit in settings.refused}
+    return {"target": f"{settings.target.pid}:{settings.target.start}", **hits}
 
 
 def _of_target(knob: Knob, settings: Settings, workload: Workload | None) -> str | None:
@@ -105,9 +115,9 @@ def _titled(knob: Knob, workload: Workload | None) -> Knob:
     return knob if workload is None else replace(knob, title=_FROM_OUTSIDE.get(knob.id, knob.title))
 
 
-def _named(evidence: Evidence) -> dict[str, None]:
+def _named(evidence: Evidence) -> tuple[str, ...]:
     """Every cause that surely explains enough, the largest first: a second one is worth a trial too."""
-    return dict.fromkeys((evidence.bottleneck, *sure_causes(evidence.bottlenecks)))
+    return tuple(dict.fromkeys((evidence.bottleneck, *sure_causes(evidence.bottlenecks))))
 
 
 def _rank(knob: Knob, order: Sequence[str]) -> int:
@@ -120,13 +130,13 @@ def _candidate(knob: Knob, value: Value, settings: Settings) -> Candidate:
     return Candidate(knob, value, now, knob.always_polls and settings.goal is not Goal.LATENCY)
 
 
-def _advises(host: Host, knob: Knob, evidence: Evidence) -> bool:
-    fits = knob.needs_history or (knob.kind is Kind.ADVICE and bool(knob.helps & _named(evidence).keys()))
-    return fits and bool(knob.candidates(host, evidence.hints))
+def _advises(host: Host, knob: Knob, hints: Hints, named: Sequence[str]) -> bool:
+    fits = knob.needs_history or (knob.kind is Kind.ADVICE and not knob.helps.isdisjoint(named))
+    return fits and bool(knob.candidates(host, hints))
 
 
-def _advice(host: Host, knob: Knob, evidence: Evidence) -> Advice:
-    value = knob.candidates(host, evidence.hints)[0]
+def _advice(host: Host, knob: Knob, hints: Hints) -> Advice:
+    value = knob.candidates(host, hints)[0]
     text = ", ".join(f"{name}: {text}" for name, text in value.items())
     return Advice(f"{knob.title}: {text}", _HISTORY if knob.needs_history else knob.not_tried)
 

@@ -10,6 +10,7 @@ from ipctune.journal.change import Change
 from ipctune.journal.session import Session
 from ipctune.tune.budget import Clock
 from ipctune.tune.goals import judge
+from ipctune.tune.guard import Check, nobody_looks
 from ipctune.tune.measure import Pairs, pair_seconds
 from ipctune.tune.model import Proof, Settings
 from ipctune.tune.plan import Candidate
@@ -35,11 +36,12 @@ def prove(
     rng: random.Random,
     tick: Callable[[str], None],
     workload: Workload | None = None,
+    check: Check = nobody_looks,
 ) -> Proof:
     """Measure, pinned as tried and not pinned; keep the set if the goal still keeps it, else take it back."""
     with ExitStack() as stack:
         changes = [stack.enter_context(Change(session.journal, c.knob, [c.value])) for c in winners]
-        proof = _measure(changes, settings, clock, rng, tick, workload)
+        proof = _measure(changes, settings, clock, rng, tick, workload, check)
         if proof.held:
             for change, candidate in zip(changes, winners, strict=True):
                 change.keep(0)
@@ -54,12 +56,13 @@ def _measure(
     rng: random.Random,
     tick: Callable[[str], None],
     workload: Workload | None,
+    check: Check,
 ) -> Proof:
     tried = points_of(settings, workload)
     points = (*tried, *unpinned(tried))
     settle = max((change.knob.settle for change in changes), default=0.0)
     switch = SetSwitch([ChangeSwitch(change) for change in changes])
-    pairs = Pairs(points, switch, settings.block, settings.rest, rng, settle)
+    pairs = Pairs(points, switch, settings.block, settings.rest, rng, settle, check)
     each = pair_seconds(len(points), settings.block, max(settings.rest, settle))
     end = time.monotonic() + max(clock.share(0.25), clock.left(), PROOF_PAIRS * each)
     done = 0

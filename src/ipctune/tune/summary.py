@@ -11,6 +11,7 @@ from ipctune.host.model_watch import Watch
 from ipctune.knobs.model import Kind
 from ipctune.knobs.registry import KNOBS
 from ipctune.tune.evidence import Evidence, sure_causes
+from ipctune.tune.guard import Guard
 from ipctune.tune.model import Advice, Bottleneck, NotTried, Proof, Refusal, Settings, Trial, TuneResult
 
 __all__ = ["Findings", "holders", "result_of", "shown_within"]
@@ -34,6 +35,8 @@ class Findings:
     interrupted: bool = False
     watch: Watch | None = None
     stopped: str = ""
+    guard: Guard | None = None
+    watchdog_oom: int | None = None
 
 
 def holders(host: Host, evidence: Evidence | None) -> list[Advice]:
@@ -78,6 +81,7 @@ def result_of(host: Host, findings: Findings, started: float) -> TuneResult:
         needs_root=_needs_root(host, evidence),
         watch=findings.watch,
         stopped=findings.stopped,
+        took=None if findings.guard is None else replace(findings.guard.took(), watchdog_oom=findings.watchdog_oom),
     )
 
 

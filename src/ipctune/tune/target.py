@@ -93,8 +93,9 @@ def near(settings: Settings) -> tuple[Settings, list[Advice]]:
     named = {hit.limit for hit in settings.refused}
     hits = [hit for use in uses if (hit := _hit(use)) is not None and hit.limit not in named]
     unique = {hit.limit: hit for hit in hits}
-    watched = settings.watch if settings.command is not None or settings.workload else 0.0  # nothing is measured
-    settings = replace(settings, refused=(*settings.refused, *unique.values()), watch=watched)
+    settings = replace(settings, refused=(*settings.refused, *unique.values()))
+    if settings.command is None and not settings.workload:  # nothing is measured
+        settings = replace(settings, watch=0.0, guard=False)
     return settings, _advice(uses)
 
 

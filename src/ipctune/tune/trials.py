@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -10,10 +10,12 @@ from ipctune.errors import NotPossible
 from ipctune.host.polltime import idle_vcpus
 from ipctune.journal.store import Journal
 from ipctune.knobs.model import Kind
+from ipctune.tune.beside import HARM, Beside
 from ipctune.tune.budget import LEAST_PAIRS, Clock, pairs_for, seconds_for, stays
 from ipctune.tune.goals import Judgement, figure_name, judge, lower, metric, name
+from ipctune.tune.guard import Check, Stopped, nobody_looks
 from ipctune.tune.measure import Pairs
-from ipctune.tune.model import Goal, LoadResult, NotTried, Outcome, Settings, Trial
+from ipctune.tune.model import Bystander, Goal, LoadResult, NotTried, Outcome, Settings, Trial
 from ipctune.tune.plan import Candidate, Plan
 from ipctune.tune.point import Point, points_of
 from ipctune.tune.switch import Switch, switched
@@ -41,6 +43,7 @@ def run_trials(
     clock: Clock,
     rng: random.Random,
     workload: Workload | None = None,
+    check: Check = nobody_looks,
 ) -> list[Candidate]:
     """Fill `trials` and `not_tried`; returns the candidates to be proved and kept."""
     points = points_of(settings, workload)
@@ -48,7 +51,9 @@ def run_trials(
     end = time.monotonic() + clock.trials()
     family = loads * max(1, sum(not c.reference for c in plan.candidates))
     waiting = list(plan.candidates)
-    idle = _IdlePrice(settings.idle)
+    winning = _Winning(
+        _IdlePrice(settings.idle), Beside(settings.spec, settings.beside, settings.rest, rng), check, told.tick
+    )
     winners: list[tuple[Candidate, Trial]] = []
     while waiting:
         candidate = waiting.pop(0)
@@ -61,10 +66,10 @@ def run_trials(
             not_tried.append(NotTried(candidate.knob.id, f"{_value(candidate)}: no time left", needs))
             continue
         try:
-            trial = _one(candidate, points, settings, journal, told, most, family, rng, idle)
+            trial = _one(candidate, points, settings, journal, told, most, family, rng, winning)
         except _InterruptedTrial as cut:
             trials.append(cut.trial)
-            raise KeyboardInterrupt from None
+            raise cut.cause from None
         trials.append(trial)
         told.tried(trial)
         waiting.sort(key=lambda c: c.knob.id == candidate.knob.id)  # other knobs before another value of this one
@@ -86,7 +91,7 @@ def _one(
     most: int,
     family: int,
     rng: random.Random,
-    idle_price: "_IdlePrice",
+    winning: "_Winning",
 ) -> Trial:
     title = candidate.knob.title
 
@@ -97,23 +102,47 @@ def _one(
     pairs: Pairs | None = None
     try:
         with switched(journal, [(candidate.knob, candidate.value)]) as switch:
-            pairs = Pairs(points, switch, settings.block, settings.rest, rng, candidate.knob.settle)
+            pairs = Pairs(points, switch, settings.block, settings.rest, rng, candidate.knob.settle, winning.check)
             share = 1 if candidate.reference or candidate.knob.kind is Kind.OPTION else family
             tried = try_out(pairs, settings, most=most, family=share, tick=tick)
-            idle = None
+            idle, beside = None, None
             if tried.judgement.keep and stays(candidate):
-                told.tick(f"{title}: its price on an idle machine")
-                idle = idle_price.of(switch)
+                idle, beside = winning.look(switch, title)
     except NotPossible as refused:
         return _refused(candidate, refused)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped) as cause:
         if pairs is None or not pairs.count():
             raise
-        raise _InterruptedTrial(_cut_short(candidate, pairs)) from None
+        raise _InterruptedTrial(_cut_short(candidate, pairs), cause) from None
     judgement = judge(
         settings.goal, tried.loads, idle_vcpus=idle, max_cpu=settings.max_cpu, max_idle_cpu=settings.max_idle_cpu
     )
-    return _trial(candidate, tried, judgement, idle, settings.goal)
+    if judgement.keep and beside is not None and beside.change.word == "worse":
+        judgement = replace(judgement, keep=False, why=_harms(beside))
+    return replace(_trial(candidate, tried, judgement, idle, settings.goal), bystander=beside)
+
+
+def _harms(beside: Bystander) -> str:
+    longer = 100 * beside.change.effect
+    return f"another program's work takes {longer:.0f} % longer beside it (bound: {100 * HARM:.0f} %)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Winning:
+    """What is measured once a candidate has won, in blocks of their own, before it is kept."""
+
+    idle: "_IdlePrice"
+    beside: Beside
+    check: Check
+    tick: Callable[[str], None]
+
+    def look(self, switch: Switch, title: str) -> tuple[float | None, Bystander]:
+        """Its price on an idle machine in vCPUs, and what another program gets beside it."""
+        self.tick(f"{title}: its price on an idle machine")
+        idle = self.idle.of(switch)
+        self.check(switch.off)
+        self.tick(f"{title}: what another program gets beside it")
+        return idle, self.beside.of(switch, self.check)
 
 
 @dataclass
@@ -144,9 +173,9 @@ class _IdlePrice:
 
 
 class _InterruptedTrial(Exception):
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, trial: Trial, cause: BaseException) -> None:
         super().__init__()
-        self.trial = trial
+        self.trial, self.cause = trial, cause
 
 
 def _cut_short(candidate: Candidate, pairs: Pairs) -> Trial:

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import ipctune
-from ipctune.bench.block import FOREIGN_BOUND, FOREIGN_SLACK_NS, STEAL_BOUND, STEAL_SLACK_NS
 from ipctune.errors import NotPossible, WorkloadFailed
 from ipctune.workload import tree
+from ipctune.workload.cost import spoiled
 from ipctune.workload.metric import NoMetric, reader
 from ipctune.workload.model import CommandLine, Load, Metric, Sample
+from ipctune.workload.output import last_lines
 from ipctune.workload.supervise import Answer, Order
 
 __all__ = ["IDENTICAL", "Command"]
@@ -30,7 +31,6 @@ IDENTICAL = 10
 _LEAST_TIMEOUT, _TIMES = 10.0, 10
 _START = "import sys; sys.path.insert(0, {lib!r}); from ipctune.workload.supervise import main; main()"
 _ENDING = 30.0  # seconds for the supervisor to end everything: it gives up after 10, twice, and cleans up for 10
-_LAST_LINES = 5
 
 
 @dataclass
@@ -121,7 +121,7 @@ class Command:
         try:
             figure = self._read(answer.output)
         except NoMetric as error:
-            raise WorkloadFailed(f"the command {error}", hint=_said(answer)) from None
+            raise WorkloadFailed(f"the command {error}", hint=last_lines(answer.output)) from None
         self._compare(figure)
         if not self._shared.known:
             self._shared.limit = max(_LEAST_TIMEOUT, _TIMES * answer.seconds)
@@ -132,7 +132,7 @@ class Command:
             messages=0,
             cpu_ns=answer.cpu_ns,
             poll_ns=answer.poll_ns,
-            spoiled=_spoiled(answer),
+            spoiled=spoiled(answer),
             halts=answer.halts,
         )
 
@@ -173,10 +173,10 @@ class Command:
             limit = self._shared.limit if answer.stage == "command" else self._shared.around
             raise WorkloadFailed(
                 f"{what} did not end within {limit:.3g} s, and was ended",
-                hint="--timeout gives it longer" + _said(answer, "; "),
+                hint="--timeout gives it longer; " + last_lines(answer.output),
             )
         if answer.status:
-            raise WorkloadFailed(f"{what} failed: {_status(answer.status)}", hint=_said(answer))
+            raise WorkloadFailed(f"{what} failed: {_status(answer.status)}", hint=last_lines(answer.output))
 
     def _compare(self, figure: float) -> None:
         """The same number again and again is a constant, or too coarse to be compared."""
@@ -193,24 +193,3 @@ class Command:
 def _status(status: int) -> str:
     code = os.waitstatus_to_exitcode(status)
     return f"ended by signal {-code}" if code < 0 else f"exit code {code}"
-
-
-def _said(answer: Answer, joint: str = "") -> str:
-    """The last lines of its output, for the eye: no control characters."""
-    lines = [line for line in answer.output.replace("\r", "\n").split("\n") if line.strip()][-_LAST_LINES:]
-    shown = ["".join(c if c.isprintable() else "?" for c in line)[:200] for line in lines]
-    return (
-        joint + "its last lines:" + "".join(f"\n    {line}" for line in shown)
-        if shown
-        else joint + "it printed nothing"
-    )
-
-
-def _spoiled(answer: Answer) -> str | None:
-    """The bounds are those of the built-in pair's blocks (`bench.block`)."""
-    wall = answer.seconds * 1e9
-    if answer.steal_ns > STEAL_BOUND * wall + STEAL_SLACK_NS:
-        return f"steal {answer.steal_ns / wall:.0%}"
-    if answer.foreign_ns > FOREIGN_BOUND * wall + FOREIGN_SLACK_NS:
-        return f"others used {answer.foreign_ns / wall:.2f} vCPU"
-    return None

@@ -3,12 +3,13 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from ipctune.bench.block import FOREIGN_BOUND, FOREIGN_SLACK_NS, STEAL_BOUND, STEAL_SLACK_NS
 from ipctune.host.polltime import halts, poll_us
 from ipctune.workload import tree
 
-__all__ = ["Cost", "Counters", "spoiled"]
+__all__ = ["Cost", "Counters", "Disturbed", "spoiled"]
 
 _TICK_NS = 10_000_000
 
@@ -63,7 +64,20 @@ def _stat() -> tuple[int, int]:
     return (user + nice + system + irq + softirq) * _TICK_NS, steal * _TICK_NS
 
 
-def spoiled(cost: Cost) -> str | None:
+class Disturbed(Protocol):
+    """What others took while a block ran for `seconds`."""
+
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def steal_ns(self) -> int: ...
+
+    @property
+    def foreign_ns(self) -> int: ...
+
+
+def spoiled(cost: Disturbed) -> str | None:
     """Why others spoiled the block, or None; the bounds are those of the built-in pair's blocks (`bench.block`)."""
     wall = cost.seconds * 1e9
     if cost.steal_ns > STEAL_BOUND * wall + STEAL_SLACK_NS:

@@ -75,9 +75,10 @@ def _pid_namespace() -> int:
 
 
 def _start_time(pid: int) -> int:
-    """Clock ticks since boot when it started; -1 where there is no such process."""
+    """Clock ticks since boot when it started; -1 where there is no such process, or it ended and nobody reaped it."""
     try:
-        return int(_stat(pid)[19])
+        fields = _stat(pid)
+        return -1 if fields[0] in "ZX" else int(fields[19])
     except (OSError, IndexError):
         return -1
 

@@ -5,12 +5,12 @@ Each answer is 64 bytes that the configuration holds, over connections that stay
 
 import os
 import re
-from typing import Self
 
 from ipctune.errors import WorkloadFailed
 from ipctune.workload.client import Aim
 from ipctune.workload.loads import DEFAULT_RATE, closed, closed_load, open_load, opened
 from ipctune.workload.model import Load, Sample
+from ipctune.workload.served import Served
 from ipctune.workload.server import Run, Server, accepts, free_port, program, unprivileged
 
 __all__ = ["NGINX_PACKAGES", "SATURATING", "WRK_PACKAGES", "Nginx", "configuration", "parse_wrk", "wrk_command"]
@@ -56,29 +56,15 @@ def configuration(servers: str, workers: str = "auto") -> str:
     )
 
 
-class Nginx:
+class Nginx(Served):
     """wrk can't take a Unix socket, so the loads are on loopback TCP; for upstreams see `ipctune sockets nginx`."""
 
     name = "nginx"
 
     def __init__(self, rate: float = DEFAULT_RATE) -> None:
+        super().__init__(Server("nginx", unprivileged("www-data", "nginx")))
         self.loads = (open_load(rate), closed_load(1), closed_load(SATURATING))
-        self._server = Server("nginx", unprivileged("www-data", "nginx"))
         self.port = 0
-
-    def __enter__(self) -> Self:
-        nginx = program("nginx", *NGINX_PACKAGES)
-        self._wrk = program("wrk", *WRK_PACKAGES)
-        self._server.__enter__()
-        try:
-            self._start(nginx)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.__exit__()
 
     def sample(self, load: Load, seconds: float, seed: int) -> Sample:
         """One block. Raises WorkloadFailed."""
@@ -93,7 +79,11 @@ class Nginx:
         command = wrk_command(self._wrk, connections, seconds, f"http://127.0.0.1:{self.port}/")
         return self._server.run(command, 10 * seconds + 30)
 
-    def _start(self, nginx: str) -> None:
+    def _find(self) -> None:
+        self._nginx = program("nginx", *NGINX_PACKAGES)
+        self._wrk = program("wrk", *WRK_PACKAGES)
+
+    def _start(self) -> None:
         """Somebody may take the port that was free; then another one is tried."""
         for attempt in range(_ATTEMPTS):
             self.port = free_port()
@@ -101,8 +91,8 @@ class Nginx:
             self._server.write("nginx.conf", configuration(block))
             try:
                 prefix = f"{self._server.folder}/"
-                command = [nginx, "-p", prefix, "-e", "stderr", "-c", "nginx.conf"]
-                self._server.serve(command, lambda: accepts(("127.0.0.1", self.port)))
+                command = [self._nginx, "-p", prefix, "-e", "stderr", "-c", "nginx.conf"]
+                self._pid = self._server.serve(command, lambda: accepts(("127.0.0.1", self.port)))
                 return
             except WorkloadFailed as error:
                 if attempt + 1 == _ATTEMPTS or "in use" not in error.hint:

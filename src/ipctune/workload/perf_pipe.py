@@ -5,17 +5,14 @@ It has no open loop; `--mechanism pipe --rate` of the built-in patterns is the s
 
 import os
 import re
-from typing import Self
 
 from ipctune.errors import WorkloadFailed, WrongUse
-from ipctune.workload.loads import Pace, closed, closed_load
-from ipctune.workload.model import Load, Sample
-from ipctune.workload.server import Server, program
+from ipctune.workload.closed_loop import ClosedLoop
+from ipctune.workload.loads import closed_load
+from ipctune.workload.model import Load
 
 __all__ = ["PerfPipe", "parse_pipe"]
 
-_PACKAGES = ("linux-perf", "perf")
-_TIMEOUT = 120.0
 _PER_OP = re.compile(r"^\s*(\d{1,12}(?:\.\d{1,12})?) usecs/op\s*$", re.MULTILINE)
 
 
@@ -27,37 +24,22 @@ def parse_pipe(output: str, pairs: int = 1) -> float:
     return sum(1e6 / us for us in found)
 
 
-class PerfPipe:
+class PerfPipe(ClosedLoop):
     """One pair, and as many pairs as there are vCPUs."""
 
     name = "perf-pipe"
+    needs = ("perf", "linux-perf", "perf")
 
     def __init__(self, rate: float = 0.0) -> None:
         if rate:
             raise WrongUse("perf bench sched pipe has no open loop", hint="ipctune bench --mechanism pipe --rate has")
-        self.loads = (closed_load(1, "pair"), closed_load(max(2, os.cpu_count() or 1), "pair"))
-        self._server = Server("perf-pipe", None)
-        self._pace = Pace(first=2000)
+        super().__init__((closed_load(1, "pair"), closed_load(max(2, os.cpu_count() or 1), "pair")), first=2000)
 
-    def __enter__(self) -> Self:
-        self._perf = program("perf", *_PACKAGES)
-        self._server.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.__exit__()
-
-    def sample(self, load: Load, seconds: float, seed: int) -> Sample:
-        """One block. Raises WorkloadFailed."""
-        if not self._pace.known(load):
-            self._block(load, seconds)
-        return self._block(load, seconds)
-
-    def _block(self, load: Load, seconds: float) -> Sample:
-        each = max(1, round(self._pace.count(load, seconds) / load.connections))
+    def _command(self, path: str, load: Load, wanted: int) -> tuple[list[str], int]:
+        each = max(1, round(wanted / load.connections))
         one = f'"$0" bench sched pipe -l {each}'
         line = " & ".join([one] * load.connections) + ("; wait" if load.connections > 1 else "")
-        run = self._server.run(["/bin/sh", "-c", line, self._perf], _TIMEOUT)
-        rate = parse_pipe(run.output, load.connections)
-        self._pace.saw(load, rate)
-        return closed(load, rate, each * load.connections, run.cost)
+        return ["/bin/sh", "-c", line, path], each * load.connections
+
+    def _rate(self, output: str, load: Load, messages: int) -> float:
+        return parse_pipe(output, load.connections)

@@ -10,12 +10,12 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 from ipctune.errors import WorkloadFailed
 from ipctune.workload.client import Address, bucket
 from ipctune.workload.loads import DEFAULT_RATE, Pace, closed, closed_load, from_buckets, open_load
 from ipctune.workload.model import Load, Sample
+from ipctune.workload.served import Served
 from ipctune.workload.server import Server, free_port, program, unprivileged
 
 __all__ = ["SATURATING", "Postgres", "parse_log", "parse_tps"]
@@ -62,33 +62,18 @@ def parse_log(text: str) -> Iterator[int]:
         yield int(words[2])
 
 
-class Postgres:
+class Postgres(Served):
     """`tcp` puts the loads on a loopback TCP port instead of the Unix socket; the server has both."""
 
     name = "postgres"
 
     def __init__(self, rate: float = DEFAULT_RATE, *, tcp: bool = False) -> None:
+        super().__init__(Server("postgres", unprivileged("postgres")))
         self.closed_loads = (closed_load(1), closed_load(SATURATING))
         self.loads = (open_load(rate), *self.closed_loads)
-        self._server = Server("postgres", unprivileged("postgres"))
         self._pace = Pace(first=500)
         self._tcp = tcp
-        self.port, self._pid = 0, 0
-
-    def __enter__(self) -> Self:
-        where = _folders()
-        programs = {name: program(name, *_PACKAGES, where) for name in ("initdb", "postgres", "pgbench", "pg_isready")}
-        self._pgbench = programs["pgbench"]
-        self._server.__enter__()
-        try:
-            self._start(programs)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.__exit__()
+        self.port = 0
 
     def address(self, *, tcp: bool) -> Address:
         """Where it listens."""
@@ -106,17 +91,13 @@ class Postgres:
             self._closed(load, seconds, seed, tcp)
         return self._closed(load, seconds, seed, tcp)
 
-    def pause(self, on: bool) -> None:
-        """Stop the server's processes, or let them go on."""
-        self._server.pause(self._pid, on)
-
     def _client(self, load: Load, count: int, seed: int, tcp: bool) -> list[str]:
         each = max(1, round(count / load.connections))
         threads = min(load.connections, os.cpu_count() or 1)
         host = "127.0.0.1" if tcp else str(self._server.folder)
         where = ["-h", host, "-p", str(self.port), "-U", "ipctune", "-n", "-S"]
         much = ["-c", str(load.connections), "-j", str(threads), "-t", str(each), f"--random-seed={seed}"]
-        return [self._pgbench, *where, *much, "postgres"]
+        return [self._programs["pgbench"], *where, *much, "postgres"]
 
     def _closed(self, load: Load, seconds: float, seed: int, tcp: bool) -> Sample:
         run = self._server.run(self._client(load, self._pace.count(load, seconds), seed, tcp), _TIMEOUT)
@@ -135,26 +116,40 @@ class Postgres:
             log.unlink()
         return from_buckets(tuple(sorted(counts.items())), run.cost)
 
-    def _start(self, programs: dict[str, str]) -> None:
+    def _find(self) -> None:
+        where, names = _folders(), ("initdb", "postgres", "pgbench", "pg_isready")
+        self._programs = {name: program(name, *_PACKAGES, where) for name in names}
+
+    def _start(self) -> None:
         self._server.socket(".s.PGSQL.65535.lock")
         self.port, data = free_port(), str(self._server.folder / "cluster")
         cluster = ["-D", data, "-U", "ipctune", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"]
-        self._server.run([programs["initdb"], *cluster], _TIMEOUT)
+        self._server.run([self._programs["initdb"], *cluster], _TIMEOUT)
         settings = {**_SETTINGS, "unix_socket_directories": str(self._server.folder), "listen_addresses": "127.0.0.1"}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         # SIGQUIT is its immediate shutdown: it ends its processes and removes its System V segment.
         self._pid = self._server.serve(
-            [programs["postgres"], "-D", data, "-p", str(self.port), *options],
-            lambda: self._ready(programs["pg_isready"]),
+            [self._programs["postgres"], "-D", data, "-p", str(self.port), *options],
+            self._ready,
             stop=signal.SIGQUIT,
         )
-        fill = [self._pgbench, "-h", str(self._server.folder), "-p", str(self.port), "-U", "ipctune", "-i", "-q"]
+        fill = [
+            self._programs["pgbench"],
+            "-h",
+            str(self._server.folder),
+            "-p",
+            str(self.port),
+            "-U",
+            "ipctune",
+            "-i",
+            "-q",
+        ]
         self._server.run([*fill, "--unlogged-tables", "postgres"], _TIMEOUT)
 
-    def _ready(self, pg_isready: str) -> bool:
+    def _ready(self) -> bool:
         try:
             where = ["-h", str(self._server.folder), "-p", str(self.port), "-q"]
-            self._server.run([pg_isready, *where], 5.0)
+            self._server.run([self._programs["pg_isready"], *where], 5.0)
         except WorkloadFailed:
             return False
         return True

@@ -4,12 +4,12 @@ Requests are GETs of a key of 64 bytes; nothing is written to a disk.
 """
 
 import re
-from typing import Self
 
 from ipctune.errors import WorkloadFailed
 from ipctune.workload.client import Address, Aim
 from ipctune.workload.loads import DEFAULT_RATE, Pace, closed, closed_load, open_load, opened
 from ipctune.workload.model import Load, Sample
+from ipctune.workload.served import Served
 from ipctune.workload.server import Server, accepts, free_port, program, unprivileged
 
 __all__ = ["SATURATING", "Redis", "parse_benchmark"]
@@ -32,32 +32,18 @@ def parse_benchmark(output: str) -> float:
     return rates[-1]
 
 
-class Redis:
+class Redis(Served):
     """`tcp` puts the loads on a loopback TCP port instead of the Unix socket; the server has both."""
 
     name = "redis"
 
     def __init__(self, rate: float = DEFAULT_RATE, *, tcp: bool = False) -> None:
+        super().__init__(Server("redis", unprivileged("redis")))
         self.closed_loads = (closed_load(1), closed_load(SATURATING))
         self.loads = (open_load(rate), *self.closed_loads)
-        self._server = Server("redis", unprivileged("redis"))
         self._pace = Pace(first=1000)
         self._tcp = tcp
-        self.unix, self.port, self._pid = "", 0, 0
-
-    def __enter__(self) -> Self:
-        redis = program("redis-server", *_PACKAGES)
-        self._benchmark = program("redis-benchmark", *_PACKAGES)
-        self._server.__enter__()
-        try:
-            self._start(redis)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.__exit__()
+        self.unix, self.port = "", 0
 
     def address(self, *, tcp: bool) -> Address:
         """Where it listens."""
@@ -76,10 +62,6 @@ class Redis:
             self._closed(load, seconds, tcp)
         return self._closed(load, seconds, tcp)
 
-    def pause(self, on: bool) -> None:
-        """Stop the server's processes, or let them go on."""
-        self._server.pause(self._pid, on)
-
     def _closed(self, load: Load, seconds: float, tcp: bool) -> Sample:
         count = self._pace.count(load, seconds)
         where = ["-h", "127.0.0.1", "-p", str(self.port)] if tcp else ["-s", self.unix]
@@ -89,10 +71,14 @@ class Redis:
         self._pace.saw(load, rate)
         return closed(load, rate, count, run.cost)
 
-    def _start(self, redis: str) -> None:
+    def _find(self) -> None:
+        self._redis = program("redis-server", *_PACKAGES)
+        self._benchmark = program("redis-benchmark", *_PACKAGES)
+
+    def _start(self) -> None:
         self.unix, self.port = self._server.socket("s"), free_port()
         lines = ["--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self.unix, "--unixsocketperm", "700"]
         kept = ["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", str(self._server.folder)]
-        self._pid = self._server.serve([redis, *lines, *kept], lambda: accepts(self.unix))
+        self._pid = self._server.serve([self._redis, *lines, *kept], lambda: accepts(self.unix))
         where = ["-s", self.unix, "-c", "1", "-n", "1", "--csv"]
         self._server.run([self._benchmark, *where, "SET", "ipctune", "x" * 64], _TIMEOUT)

@@ -22,6 +22,7 @@ import ipctune
 from ipctune.errors import IpctuneError, NotPossible, WorkloadFailed
 from ipctune.workload.client import Address, Aim
 from ipctune.workload.cost import Cost
+from ipctune.workload.output import last_lines
 
 __all__ = ["Driven", "Run", "Server", "accepts", "free_port", "program", "unprivileged"]
 
@@ -206,10 +207,3 @@ class Server:
             raise WorkloadFailed(f"{self._name}: the process that looks after the server has ended")
         found: dict[str, Any] = json.loads(line)
         return found
-
-
-def last_lines(output: str) -> str:
-    """The last lines that a program printed, for the eye: no control characters."""
-    lines = [line for line in output.replace("\r", "\n").split("\n") if line.strip()][-5:]
-    shown = ["".join(c if c.isprintable() else "?" for c in line)[:200] for line in lines]
-    return "its last lines:" + "".join(f"\n    {line}" for line in shown) if shown else "it printed nothing"

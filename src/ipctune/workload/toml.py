@@ -141,6 +141,8 @@ def _flat(table: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in table.items():
         path = f"{above}{key}"
+        if "." in key:  # "server.start" in quotes is one key, and none of ours
+            raise _Wrong(f"there is no key {path[:60]!r}")
         if path in _TABLES:
             if not isinstance(value, dict):
                 raise _Wrong(f"{path} should be a table: [{path}]")

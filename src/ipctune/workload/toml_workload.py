@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from pwd import getpwnam
-from typing import Self
 
 from ipctune.errors import NotPossible, WorkloadFailed, WrongUse
+from ipctune.host.text import printable
 from ipctune.workload.cost import spoiled
 from ipctune.workload.metric import NoMetric, reader
 from ipctune.workload.model import Load, Metric, Sample
+from ipctune.workload.served import Served
 from ipctune.workload.server import Server, accepts, free_port
 from ipctune.workload.toml import Plan, parse
 
@@ -22,48 +23,32 @@ _LARGEST_FILE = 1 << 20
 
 def load(path: Path, rate: float | None = None) -> "TomlWorkload":
     """The workload of a file. `rate` takes the place of the file's rates. Raises WrongUse."""
+    shown = printable(str(path))
     try:
         if not path.is_file() or path.stat().st_size > _LARGEST_FILE:
-            raise WrongUse(f"{path} is no workload file", hint="docs/workloads.md shows one")
+            raise WrongUse(f"{shown} is no workload file", hint="docs/workloads.md shows one")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongUse(f"{path} can't be read: {error}") from None
-    plan = replace(parse(text, str(path)), here=str(path.resolve().parent))
+        raise WrongUse(f"{shown} can't be read: {error}") from None
+    plan = replace(parse(text, shown), here=str(path.resolve().parent))
     if rate is not None:
         if "{rate}" not in plan.client:
-            raise WrongUse(f"{path}: its client takes no rate", hint="{rate} has to stand in client.command")
+            raise WrongUse(f"{shown}: its client takes no rate", hint="{rate} has to stand in client.command")
         plan = replace(plan, rates=(rate,))
     return TomlWorkload(plan)
 
 
-class TomlWorkload:
+class TomlWorkload(Served):
     """The plan carried out; commands are lines for /bin/sh -c, with the caller's environment."""
 
     def __init__(self, plan: Plan) -> None:
+        super().__init__(Server(plan.name, plan.user, os.environ))
         metric = Metric(plan.metric, not plan.lower_is_better)
         self.name = plan.name
         self.loads = tuple(_loads(plan, metric))
         self._plan = plan
         self._read = reader(plan.metric)
-        self._server = Server(plan.name, plan.user, os.environ)
         self._port = 0
-
-    def __enter__(self) -> Self:
-        _check_user(self._plan.user)
-        self._server.__enter__()
-        try:
-            self._port = free_port()
-            if self._plan.start:
-                stop = signal.Signals[f"SIG{self._plan.stop}"]
-                argv = _shell(self._filled(self._plan.start))
-                self._server.serve(argv, self._ready, stop=stop, patience=self._plan.ready_timeout)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.__exit__()
 
     def sample(self, load: Load, seconds: float, seed: int) -> Sample:
         """One run of the client. Raises WorkloadFailed."""
@@ -87,6 +72,16 @@ class TomlWorkload:
             spoiled=spoiled(run.cost),
             halts=run.cost.halts,
         )
+
+    def _find(self) -> None:
+        _check_user(self._plan.user)
+
+    def _start(self) -> None:
+        self._port = free_port()
+        if self._plan.start:
+            stop = signal.Signals[f"SIG{self._plan.stop}"]
+            argv = _shell(self._filled(self._plan.start))
+            self._pid = self._server.serve(argv, self._ready, stop=stop, patience=self._plan.ready_timeout)
 
     def _ready(self) -> bool:
         plan = self._plan

@@ -5,12 +5,12 @@ does unless its configuration says `keepalive`.
 """
 
 from pathlib import Path
-from typing import Self
 
 from ipctune.workload.client import Address
 from ipctune.workload.loads import closed, closed_load
 from ipctune.workload.model import Load, Sample
 from ipctune.workload.nginx import NGINX_PACKAGES, WRK_PACKAGES, configuration, parse_wrk, wrk_command
+from ipctune.workload.served import Served
 from ipctune.workload.server import Server, accepts, free_port, program, unprivileged
 
 __all__ = ["Upstream"]
@@ -24,43 +24,18 @@ _FASTCGI = (
 )
 
 
-class Upstream:
+class Upstream(Served):
     """Both are servers of our own; `service` is nginx (an HTTP upstream) or php-fpm."""
 
     def __init__(self, service: str) -> None:
+        super().__init__(Server(service, unprivileged("www-data", "nginx")))
         self.name = service
         self.closed_loads = (closed_load(1), closed_load(_SATURATING))
-        user = unprivileged("www-data", "nginx")
-        self._server = Server(service, user)
-        self._ports, self._pid = (0, 0), 0
-
-    def __enter__(self) -> Self:
-        nginx = program("nginx", *NGINX_PACKAGES)
-        self._wrk = program("wrk", *WRK_PACKAGES)
-        php = _php() if self.name == "php-fpm" else ""
-        self._server.__enter__()
-        try:
-            self._ports = (free_port(), free_port())
-            if php:
-                self._start_php(php)
-            else:
-                self._start_http(nginx)
-            self._start_front(nginx)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.__exit__()
+        self._ports = (0, 0)
 
     def address(self, *, tcp: bool) -> Address:
         """Where the upstream listens."""
         return ("127.0.0.1", self._ports[1]) if tcp else self._server.socket("s")
-
-    def pause(self, on: bool) -> None:
-        """Stop the upstream's processes, or let them go on."""
-        self._server.pause(self._pid, on)
 
     def over(self, load: Load, seconds: float, seed: int, *, tcp: bool) -> Sample:
         """One block of wrk against nginx, which reaches its upstream in that way. Raises WorkloadFailed."""
@@ -69,22 +44,36 @@ class Upstream:
         rate, requests = parse_wrk(run.output)
         return closed(load, rate, requests, run.cost)
 
-    def _start_http(self, nginx: str) -> None:
+    def _find(self) -> None:
+        self._nginx = program("nginx", *NGINX_PACKAGES)
+        self._wrk = program("wrk", *WRK_PACKAGES)
+        self._php = _php() if self.name == "php-fpm" else ""
+
+    def _start(self) -> None:
+        """The upstream first, and nginx before it."""
+        self._ports = (free_port(), free_port())
+        if self._php:
+            self._start_php()
+        else:
+            self._start_http()
+        self._start_front()
+
+    def _start_http(self) -> None:
         listen = f"listen 127.0.0.1:{self._ports[1]}; listen unix:{self._server.socket('s')};"
         body = "x" * 63 + "\\n"
-        self._pid = self._serve("upstream.conf", nginx, f'server {{ {listen} location / {{ return 200 "{body}"; }} }}')
+        self._pid = self._serve("upstream.conf", f'server {{ {listen} location / {{ return 200 "{body}"; }} }}')
 
-    def _start_php(self, php: str) -> None:
+    def _start_php(self) -> None:
         self._server.write("hello.php", _PHP)
         pools = "".join(
             f"[{name}]\nlisten = {listen}\npm = static\npm.max_children = 4\n"
             for name, listen in (("tcp", f"127.0.0.1:{self._ports[1]}"), ("unix", self._server.socket("s")))
         )
         self._server.write("fpm.conf", f"[global]\nerror_log = fpm.log\ndaemonize = no\n{pools}")
-        command = [php, "-F", "-n", "-p", str(self._server.folder), "-y", str(self._server.folder / "fpm.conf")]
+        command = [self._php, "-F", "-n", "-p", str(self._server.folder), "-y", str(self._server.folder / "fpm.conf")]
         self._pid = self._server.serve(command, self._ready)
 
-    def _start_front(self, nginx: str) -> None:
+    def _start_front(self) -> None:
         ways = (("tcp", f"127.0.0.1:{self._ports[1]}"), ("unix", f"unix:{self._server.socket('s')}"))
         if self.name == "php-fpm":
             script = self._server.folder / "hello.php"
@@ -92,11 +81,11 @@ class Upstream:
         else:
             places = [f"location /{name} {{ proxy_pass http://{to}:/; }}" for name, to in ways]
             places[0] = places[0].replace(":/;", "/;")
-        self._serve("front.conf", nginx, f"server {{ listen 127.0.0.1:{self._ports[0]}; {' '.join(places)} }}")
+        self._serve("front.conf", f"server {{ listen 127.0.0.1:{self._ports[0]}; {' '.join(places)} }}")
 
-    def _serve(self, name: str, nginx: str, block: str) -> int:
+    def _serve(self, name: str, block: str) -> int:
         self._server.write(name, configuration(block).replace("pid nginx.pid", f"pid {name}.pid"))
-        command = [nginx, "-p", f"{self._server.folder}/", "-e", "stderr", "-c", name]
+        command = [self._nginx, "-p", f"{self._server.folder}/", "-e", "stderr", "-c", name]
         ready = (lambda: accepts(("127.0.0.1", self._ports[0]))) if name == "front.conf" else self._ready
         return self._server.serve(command, ready)
 

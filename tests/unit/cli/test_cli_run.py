@@ -67,7 +67,7 @@ def test_the_result_as_json_has_the_shape_of_the_schema(cli: Cli) -> None:
     found = msgspec.convert(values(answer.out), TuneResult)
     assert found.kept == {"helps": {"helps": "1"}}
     assert found.settings.seed == 7
-    assert {t.knob: t.outcome for t in found.trials} == {"helps": Outcome.KEPT, "idles": Outcome.NO_GAIN}
+    assert {t.knob: t.outcome for t in found.trials} == {"helps": Outcome.KEPT, "idles": Outcome.UNDECIDED}
 
 
 def busy() -> Rates:
@@ -125,7 +125,7 @@ def test_status_and_why_and_log_tell_of_it(cli: Cli) -> None:
     assert "proof of the kept set" in cli("why", "helps").out
     evidence = values(cli("why", "helps", "--json").out)
     assert [t["outcome"] for t in evidence["trials"]] == ["kept"]
-    assert values(cli("why", "idles", "--json").out)["trials"][0]["outcome"] == "no gain"
+    assert values(cli("why", "idles", "--json").out)["trials"][0]["outcome"] == "undecided"
 
     events = [json.loads(line)["event"] for line in cli("log", "--json").out.splitlines()]
     assert events.index("kept") < events.index("tuned")

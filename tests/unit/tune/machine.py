@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from math import exp
+from math import exp, prod
 
 import pytest
 from tests.trees.make import TREES, root_of
@@ -27,9 +27,12 @@ from ipctune.journal.store import Journal
 from ipctune.knobs.files import ALLOWED
 from ipctune.knobs.model import Cause, Hints, Kind, Knob, Parts, Scope, Value
 from ipctune.knobs.registry import KNOBS
+from ipctune.tune.beside import beside_seconds
 from ipctune.tune.evidence import Evidence
-from ipctune.tune.model import Bottleneck, Settings, Trial
+from ipctune.tune.guard import Check
+from ipctune.tune.model import Bottleneck, Bystander, Effect, Settings, Trial
 from ipctune.tune.plan import Plan
+from ipctune.tune.switch import Switch
 
 __all__ = [
     "ACROSS",
@@ -51,7 +54,8 @@ _RATE = 1000.0
 
 @dataclass(frozen=True, slots=True)
 class Does:
-    """What a value does: factors on latency and CPU a message at the rate and flat out, and vCPUs polled."""
+    """What a value does: factors on latency and CPU a message at the rate and flat out, vCPUs polled, and a factor on
+    the time that a bystander takes."""
 
     rate: float = 1.0
     flat: float = 1.0
@@ -59,6 +63,7 @@ class Does:
     polls: float = 0.0
     idle: float = 0.0
     tail: float = 1.0
+    beside: float = 1.0
 
 
 @dataclass
@@ -119,6 +124,16 @@ class Machine:
             polls += one.polls
             tail *= one.tail
         return _block(spec, seconds, seed, latency, tail, cpu, polls)
+
+    def bystander(self, switch: Switch, check: Check) -> Bystander:
+        """What another program gets, with the switch on against off."""
+        switch.on()
+        factor = prod(d.beside for d in self.active())
+        self.sleep(beside_seconds(0.3, 0.2))
+        check(switch.off)
+        word = "worse" if factor > 1.05 else "no difference"
+        change = Effect(word, factor - 1, factor - 1.01, factor - 0.99, 6, None)
+        return Bystander(5_000_000, 1_000_000, 1.1e6, 1.1e6 * factor, change)
 
     def _option(self, spec: Spec) -> list[Does]:
         said = [("policy", spec.policy), ("capacity", str(spec.capacity)), ("cpus", spec.placement)]
@@ -222,11 +237,12 @@ def make_knob(
 
 def install(machine: Machine, monkeypatch: pytest.MonkeyPatch, *knobs: Knob) -> None:
     """Put the machine in the place of the real one, and these knobs in the place of ours."""
-    for module in ("measure", "budget", "trials", "proof", "causes", "evidence", "refusals", "loop", "verify"):
+    for module in ("measure", "budget", "trials", "proof", "causes", "evidence", "refusals", "loop", "verify", "guard"):
         monkeypatch.setattr(f"ipctune.tune.{module}.time", _Clock(machine))
     for module in ("measure", "causes", "refusals"):
         monkeypatch.setattr(f"ipctune.tune.{module}.run", machine.run)
     monkeypatch.setattr("ipctune.tune.trials.idle_vcpus", machine.idle_vcpus)
+    monkeypatch.setattr("ipctune.tune.beside.Beside.of", lambda _, switch, check: machine.bystander(switch, check))
     monkeypatch.setattr("ipctune.tune.causes.halts", lambda _cpus: None)
     monkeypatch.setattr("ipctune.tune.evidence.halts", lambda: None)
     monkeypatch.setattr("ipctune.tune.evidence.measure_curve", lambda cpus, _seed, **_: curve(cpus))

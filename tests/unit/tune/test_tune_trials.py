@@ -97,6 +97,23 @@ def test_what_burns_an_idle_machine_is_rejected_after_its_idle_price(ran: Runner
     assert "burns 1.98 vCPU on an idle machine" in found.trials[0].why
 
 
+@pytest.mark.parametrize("goal", list(Goal))
+def test_what_harms_a_bystander_is_rejected_whatever_the_goal(ran: Runner, goal: Goal) -> None:
+    found = ran(knob(ran, "harms", Does(rate=0.5, flat=0.2, cpu=0.3, beside=1.3)), asked=settings(goal=goal))
+    assert found.outcomes() == {"harms": Outcome.REJECTED}
+    assert found.winners == []
+    assert "another program's work takes 30 % longer beside it (bound: 5 %)" in found.trials[0].why
+    assert found.trials[0].bystander is not None
+
+
+def test_the_bystander_is_looked_at_for_winners_alone(ran: Runner) -> None:
+    found = ran(knob(ran, "helps", HELPS), knob(ran, "idles"))
+    kept, idle = found.trials
+    assert kept.bystander is not None
+    assert kept.bystander.change.word == "no difference"
+    assert idle.bystander is None
+
+
 def test_for_latency_it_is_kept_with_its_price(ran: Runner) -> None:
     burns = knob(ran, "burns", Does(rate=0.5, flat=0.2, polls=1.9, idle=1.98))
     found = ran(burns, asked=settings(goal=Goal.LATENCY))
@@ -131,7 +148,7 @@ def test_a_gain_that_is_not_yet_shown_harmless_is_measured_on_and_not_rejected(r
     found = ran(knob(ran, "helps", Does(flat=0.1, cpu=0.5)))
     assert found.trials[0].outcome is Outcome.UNDECIDED
     assert "not yet shown" in found.trials[0].why
-    assert found.trials[0].blocks // 4 == 40
+    assert found.trials[0].blocks // 4 >= 36  # all that the time allows
 
 
 def test_what_belongs_to_a_program_ends_as_advice(ran: Runner) -> None:

@@ -18,11 +18,16 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 
+def _making(tmp_path: Path) -> list[str]:
+    """A command that makes a folder, prints its path and ends."""
+    code = f"import sys, tempfile; sys.path.insert(0, {str(_SOURCE)!r}); tempfile.tempdir = {str(tmp_path)!r}\n"
+    return [sys.executable, "-c", code + "from ipctune.workload import folder; print(folder.make('redis', None))"]
+
+
 def _dead(tmp_path: Path) -> Path:
     """A folder whose owner has ended."""
-    code = f"import sys, tempfile; sys.path.insert(0, {str(_SOURCE)!r}); tempfile.tempdir = {str(tmp_path)!r}\n"
-    code += "from ipctune.workload import folder; print(folder.make('redis', None))"
-    made = Path(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip())
+    done = subprocess.run(_making(tmp_path), capture_output=True, text=True, check=True)
+    made = Path(done.stdout.strip())
     assert made.is_dir()
     return made
 
@@ -34,6 +39,16 @@ def test_the_folder_of_a_dead_process_goes_and_that_of_a_living_one_stays(tmp_pa
     assert (living / "data").is_dir()
     folder.remove(living)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_whose_process_nobody_reaped_goes(tmp_path: Path) -> None:
+    with subprocess.Popen(_making(tmp_path), stdout=subprocess.PIPE, text=True) as ended:
+        assert ended.stdout is not None
+        made = Path(ended.stdout.read().strip())
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        assert made.is_dir()
+        folder.sweep()
+        assert not made.exists()
 
 
 def test_one_whose_pid_is_somebody_elses_now_goes(tmp_path: Path) -> None:

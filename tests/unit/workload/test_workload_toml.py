@@ -1,11 +1,14 @@
 """A workload of the user's own: what is allowed is read as it stands, everything else is refused with its place."""
 
+import os
+from collections.abc import Sequence
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ipctune.errors import WrongUse
@@ -101,11 +104,16 @@ _VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+def _escaped(text: str) -> str:
+    """For between quotes: every character by its number."""
+    return "".join(f"\\U{ord(c):08x}" for c in text)
+
+
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return '"' + "".join(f"\\U{ord(c):08x}" for c in value) + '"'
+        return f'"{_escaped(value)}"'
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
     if isinstance(value, dict):
@@ -135,6 +143,82 @@ def _plan_or_error(text: str) -> None:
         assert isinstance(parse(text), Plan)
 
 
+# Each key of a whole file, with something else in it ---------------------------------------------------------------
+
+_TREE: dict[str, Any] = {
+    "name": "mine",
+    "server": {"start": "x {here}", "stop": "INT", "user": "nobody", "ready": {"socket": "{folder}/s", "timeout": 5}},
+    "client": {"command": "c {connections}", "metric": "(.)", "connections": [1, 50], "timeout": 30},
+}
+
+
+def _below(tree: Any, path: Sequence[str]) -> Any:
+    for key in path:
+        tree = tree[key]
+    return tree
+
+
+_PATHS: list[tuple[str, ...]] = [(), ("server",), ("server", "ready"), ("client",)]
+_LEAVES = [(*at, key) for at in _PATHS for key in _below(_TREE, at)] + [
+    ("client", "rates"),
+    ("server", "ready", "port"),
+]
+_STRANGE: st.SearchStrategy[Any] = st.one_of(
+    _VALUES,
+    st.integers(min_value=10**9) | st.integers(max_value=0) | st.just(10**400) | st.floats(),
+    st.sampled_from(
+        ["\x1b[2J", "\0", "\n", " ", "{rate}", "(", "json:", "x" * 5000, ["a"], [[1]], [1] * 9, {}, {"a": 1}]
+    ),
+)
+
+
+def _with(path: tuple[str, ...], value: Any) -> str:
+    tree = deepcopy(_TREE)
+    _below(tree, path[:-1])[path[-1]] = value
+    return "\n".join(f"{key} = {_toml(one)}" for key, one in tree.items())
+
+
+def test_the_tree_is_right_as_it_stands() -> None:
+    assert parse(_with(("name",), "mine")).ready_timeout == 5.0
+
+
+@given(st.sampled_from(_LEAVES), _STRANGE)
+@example(("client", "timeout"), 10**4000)
+@example(("client", "timeout"), -0.0)
+@example(("client", "connections"), [10**400])
+@example(("server", "ready", "port"), 65536)
+def test_whatever_a_key_says_it_is_taken_or_named(path: tuple[str, ...], value: Any) -> None:
+    said = _refused(_with(path, value))
+    assert not said or ".".join(path) in said or "server.ready should" in said
+    assert said.isprintable()
+
+
+def _refused(text: str) -> str:
+    """Why, or nothing where it is a plan."""
+    try:
+        parse(text)
+    except WrongUse as error:
+        return error.what
+    return ""
+
+
+@given(st.sampled_from(_PATHS), st.text(min_size=1), _VALUES)
+def test_a_key_that_is_not_known_is_named(at: tuple[str, ...], key: str, value: Any) -> None:
+    if ".".join((*at, key)) in {".".join(one) for one in [*_LEAVES, *_PATHS]} | {"client.lower_is_better"}:
+        return
+    tree = {f'"{_escaped(key)}"': value}
+    text = f"[{'.'.join(at)}]\n" if at else ""
+    with pytest.raises(WrongUse, match="no key") as error:
+        parse(text + "\n".join(f"{key} = {_toml(one)}" for key, one in tree.items()))
+    assert repr(".".join((*at, key))[:60]) in error.value.what
+    assert error.value.what.isprintable()
+
+
+def test_a_dot_in_quotes_is_a_part_of_the_key() -> None:
+    with pytest.raises(WrongUse, match=r"no key 'client\.timeout'"):
+        parse('"client.timeout" = 5\n' + _LEAST)
+
+
 def test_a_file_makes_a_workload(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     file.write_text(_WHOLE)
@@ -154,10 +238,48 @@ def test_a_rate_takes_the_place_of_the_files(tmp_path: Path) -> None:
         make(str(file), 7.5)
 
 
-@pytest.mark.parametrize("name", ["./absent.toml", "/", "/dev/zero", "rediss", ""])
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(_LEAST)
+    assert make(str(file)).name == "m"
+    file.chmod(0)
+    uid = os.geteuid()
+    if not uid:
+        os.seteuid(65534)  # root may read everything
+    try:
+        with pytest.raises(WrongUse, match=r"mine\.toml"):
+            make(str(file))
+    finally:
+        os.seteuid(uid)
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe", b"\x1b[2J", b"name = '\0'", b"#" * (1 << 20) + b"#"])
+def test_a_file_that_is_no_text_is_named(tmp_path: Path, text: bytes) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_bytes(text)
+    with pytest.raises(WrongUse, match=r"mine\.toml") as refused:
+        make(str(file))
+    assert refused.value.what.isprintable()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "./absent.toml",
+        "/",
+        "/dev/zero",
+        "rediss",
+        "",
+        "a\0.toml",
+        "./\x1b[2J.toml",
+        f"./{'x' * 300}.toml",
+        "/etc/passwd/x.toml",
+    ],
+)
 def test_what_is_no_workload_is_refused(name: str) -> None:
-    with pytest.raises(WrongUse):
+    with pytest.raises(WrongUse) as refused:
         make(name)
+    assert refused.value.what.isprintable()
 
 
 def test_every_name_makes_a_workload_whose_slowest_load_comes_first() -> None:
