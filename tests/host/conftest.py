@@ -15,6 +15,7 @@ __all__ = ["NOISY"]
 NOISY = frozenset(
     f"test_{name}.py"
     for name in (
+        "apart_live",
         "bottlenecks",
         "command_live",
         "explain_live",

@@ -62,7 +62,7 @@ def present(path: Path, text: str) -> Iterator[None]:
 def selected(journal: Journal, knob: str, settings: Settings, host: Host | None = None) -> Trial:
     """The trial of that knob in a run that the user narrowed to it."""
     short = dataclasses.replace(
-        settings, only=(knob,), seconds=max(21.0, 200 * settings.block), rest=0.08, idle=0.3, hold=60.0, pairs=12
+        settings, only=(knob,), seconds=max(25.0, 240 * settings.block), rest=0.08, idle=0.3, hold=60.0, pairs=12
     )
     with exclusive(journal):
         result = tune(host or read_host(quick=True), short, journal, Silent())

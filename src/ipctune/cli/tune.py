@@ -1,6 +1,7 @@
 """`ipctune tune`: the main job."""
 
 import sys
+from typing import Literal
 
 import click
 
@@ -117,7 +118,10 @@ __all__ = ["command"]
 @click.option("--block", type=click.FloatRange(0.01, 10), default=0.3, hidden=True)
 @click.option("--rest", type=click.FloatRange(0, 10), default=0.2, hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON (schema: docs/tune.schema.json).")
-def command(make_last: bool, yes: bool, dry_run: bool, wait: bool, as_json: bool, **options: object) -> int:
+@click.option("--markdown", is_flag=True, help="Print a page for a ticket or a wiki: no host, no user, no address.")
+def command(
+    make_last: bool, yes: bool, dry_run: bool, wait: bool, as_json: bool, markdown: bool, **options: object
+) -> int:
     """Find the bottleneck, try what fits, prove it, keep it for 10 minutes.
 
     First it watches your programs for 10 s: where steal, swap, a disk or a full vCPU
@@ -141,8 +145,9 @@ def command(make_last: bool, yes: bool, dry_run: bool, wait: bool, as_json: bool
         raise WrongUse(
             "--commit without a terminal needs --yes", hint="leave --commit out: what is kept goes back by itself"
         )
+    if as_json and markdown:
+        raise WrongUse("--json and --markdown are two forms of the result", hint="leave one out")
     from ipctune.cli.tuning import run_tune
 
-    return int(
-        run_tune(options, make_last=make_last, yes=yes, dry_run=dry_run, wait=wait, as_json=as_json) or Exit.DONE
-    )
+    form: Literal["text", "json", "markdown"] = "json" if as_json else "markdown" if markdown else "text"
+    return int(run_tune(options, make_last=make_last, yes=yes, dry_run=dry_run, wait=wait, form=form) or Exit.DONE)

@@ -5,13 +5,14 @@ import random
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from ipctune.bench.core import mechanisms
 from ipctune.bench.spec import Spec
 from ipctune.cli.command_line import command_line, named_target, named_workload
+from ipctune.cli.page import print_page
 from ipctune.cli.progress import Progress
 from ipctune.cli.signals import ended_by_signals
 from ipctune.errors import Exit, NotPossible, WrongUse
@@ -29,6 +30,7 @@ from ipctune.report.commit import render as render_commit
 from ipctune.report.style import Style
 from ipctune.report.tune import render, render_plan, render_trial, render_why
 from ipctune.report.watch import after_watch, render_watch
+from ipctune.report.words import named
 from ipctune.tune.beside import beside_seconds
 from ipctune.tune.evidence import Evidence
 from ipctune.tune.loop import Declined, tune
@@ -39,7 +41,9 @@ from ipctune.tune.proof import PROOF_PAIRS
 from ipctune.tune.save import save, to_json
 from ipctune.tune.trials import LEAST_PAIRS
 
-__all__ = ["run_tune"]
+__all__ = ["Form", "run_tune"]
+
+Form = Literal["text", "json", "markdown"]
 
 
 class _Screen(Progress):
@@ -61,7 +65,7 @@ class _Screen(Progress):
 
     def watched(self, watch: Watch, *, goes_on: bool) -> None:
         text = render_watch(watch, self._style, title="1  IS IT IPC?")
-        self.say(text + after_watch(watch, goes_on=goes_on, command=not self._asked.is_pair))
+        self.say(text + after_watch(watch, goes_on=goes_on, named=named(self._asked)))
 
     def found(self, evidence: Evidence) -> None:
         self.say(render_why(evidence, self._style))
@@ -90,15 +94,15 @@ class _Screen(Progress):
         super().stage(name, seconds)
 
 
-def run_tune(options: dict[str, Any], *, make_last: bool, yes: bool, dry_run: bool, wait: bool, as_json: bool) -> int:
-    """Run, save, show; the exit code."""
+def run_tune(options: dict[str, Any], *, make_last: bool, yes: bool, dry_run: bool, wait: bool, form: Form) -> int:
+    """Run, save, show; the exit code. With a `form` other than text that alone is on standard output."""
     settings = _settings(options)
     if settings.target is not None and make_last:
         raise WrongUse("--commit can't be had with --target", hint="the run says which configuration makes it last")
     _first_to_go()
     journal = open_journal()
     assert journal is not None
-    screen = _Screen(journal, settings, yes=yes, dry_run=dry_run, quiet=as_json, make_last=make_last)
+    screen = _Screen(journal, settings, yes=yes, dry_run=dry_run, quiet=form != "text", make_last=make_last)
     with screen, ended_by_signals():
         with exclusive(journal, wait=wait, look_only=dry_run) as recovered:
             host = read_host(quick=True)
@@ -106,12 +110,12 @@ def run_tune(options: dict[str, Any], *, make_last: bool, yes: bool, dry_run: bo
             try:
                 result = tune(host, settings, journal, screen, recovered)
             except Declined as declined:
-                _planned(declined.result, as_json=as_json)
+                _planned(declined.result, host, form)
                 return Exit.DONE
             unsaved = _save(journal, result)
         # What was measured is shown whatever happened to the file, and once others may restore: a pager can stop us.
         with suppress(OSError):
-            _show(result, as_json=as_json, details=dry_run)
+            _show(result, host, form, details=dry_run)
             if unsaved:
                 print(f"not saved: {unsaved}", file=sys.stderr, flush=True)
         if make_last and result.kept:
@@ -143,23 +147,26 @@ def _save(journal: Journal, result: TuneResult) -> str:
 def _note(journal: Journal, result: TuneResult) -> None:
     goal, line = result.settings.goal.value, result.settings.command
     told = {"kept": result.kept, "goal": goal, "interrupted": result.interrupted, "stopped": result.stopped}
-    journal.note("tuned", run=result.run, command=line.command if line else "", **told)
+    front = sorted({s.knob for f in result.fronts for s in f.spots if s.stands_out})
+    journal.note("tuned", run=result.run, command=line.command if line else "", front=front, **told)
 
 
-def _planned(result: TuneResult, *, as_json: bool) -> None:
+def _planned(result: TuneResult, host: Host, form: Form) -> None:
     """What a dry run, or a no to the plan, leaves to say: why the rest would not be tried."""
-    if as_json:
-        print(to_json(result))
+    if form != "text":
+        _show(result, host, form, details=True)
         return
     for left in result.not_tried:
         print(f"     {left.knob}: {left.why}")
 
 
-def _show(result: TuneResult, *, as_json: bool, details: bool) -> None:
-    if as_json:
+def _show(result: TuneResult, host: Host, form: Form, *, details: bool) -> None:
+    if form == "json":
         print(to_json(result))
-        return
-    print("\n" + render(result, Style.auto(sys.stdout), details=details), flush=True)
+    elif form == "markdown":
+        print_page(result, host)
+    else:
+        print("\n" + render(result, Style.auto(sys.stdout), details=details), flush=True)
 
 
 def _headline(host: Host) -> str:

@@ -58,4 +58,6 @@ def command(knob: str, as_json: bool) -> int:
 def _facts(run: "TuneResult", knob: str) -> dict[str, object]:
     trials = [asdict(trial) for trial in run.trials if trial.knob == knob]
     left = [asdict(one) for one in run.not_tried if one.knob == knob]
-    return {"run": run.run, "trials": trials, "not_tried": left}
+    apart = [asdict(one) for one in (run.proof.apart if run.proof else ()) if one.knob == knob]
+    spots = [{"load": f.load, "unit": f.unit, **asdict(s)} for f in run.fronts for s in f.spots if s.knob == knob]
+    return {"run": run.run, "trials": trials, "not_tried": left, "apart": apart, "front": spots}

@@ -121,6 +121,7 @@ class Knob:
     exist there; `why_not` then says why in words. `settle` is in seconds: how long after a write a
     measurement means something. `since` is the first kernel that has it. `needs_history`: it acts on what
     happens over hours, so that a trial of seconds says nothing about it; it is advice, from facts of the host.
+    `memory`: bytes that a value takes at most for each object, where it takes any.
     `of_target`: it is about a process that the user names, and `elsewhere` says, for a value, what makes that last.
     """
 
@@ -143,6 +144,7 @@ class Knob:
     undo: str = "restored"
     not_tried: str = ""
     needs_history: bool = False
+    memory: Callable[[Value], int] | None = None
     of_target: bool = False
     elsewhere: Callable[[Value], str] | None = None
 

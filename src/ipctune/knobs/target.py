@@ -176,6 +176,7 @@ def _live(name: str, title: str, candidates: Callable[[Host, Hints], Sequence[Va
         reach=reach,
         source=source,
         of_target=True,
+        memory=lambda value: max((int(text) for text in value.values() if text.isdigit()), default=0),
         elsewhere=lambda _value: _PROGRAM + last,
     )
 

@@ -15,7 +15,7 @@ def render(lines: Sequence[Mapping[str, Any]]) -> str:
 def _line(line: Mapping[str, Any]) -> str:
     when = strftime("%Y-%m-%d %H:%M:%S", localtime(float(line["time"])))
     what = [str(line.get("event", "?")), str(line.get("knob", ""))]
-    for name in ("value", "original", "kept", "files", "run", "goal", "command", "stopped", "left_alone"):
+    for name in ("value", "original", "kept", "front", "files", "run", "goal", "command", "stopped", "left_alone"):
         if line.get(name):
             what.append(f"{name} {_short(line[name])}")
     return f"{when}  " + "  ".join(word for word in what if word)

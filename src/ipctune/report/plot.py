@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-__all__ = ["curve", "histogram", "spark", "time_text"]
+__all__ = ["curve", "histogram", "scatter", "spark", "time_text"]
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEVELS = "▁▂▃▄▅▆▇█"
@@ -96,3 +96,24 @@ def curve(points: Sequence[tuple[str, float]], *, width: int = 72, unicode: bool
         f"{label:>{labels}} {time_text(value):>8}  " + bar(value / highest, room, unicode=unicode)
         for label, value in points
     ]
+
+
+def scatter(points: Sequence[tuple[str, float, float]], *, width: int = 30, rows: int = 5) -> list[str]:
+    """Labels of one character at (x, y), y upwards, in `rows` lines of `width` columns, with axes.
+
+    Both scales are linear from the least to the greatest; where two meet, `+` stands for both.
+    """
+    if not points:
+        return []
+    columns = width - 1
+    cells = [[" "] * columns for _ in range(rows)]
+    for label, x, y in points:
+        column = _place(x, [one[1] for one in points], columns)
+        row = rows - 1 - _place(y, [one[2] for one in points], rows)
+        cells[row][column] = label if cells[row][column] in (" ", label) else "+"
+    return ["│" + "".join(row).rstrip() for row in cells] + ["└" + "─" * columns]
+
+
+def _place(value: float, values: Sequence[float], cells: int) -> int:
+    low, span = min(values), max(values) - min(values)
+    return round((value - low) / span * (cells - 1)) if span else 0

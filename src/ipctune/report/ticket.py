@@ -11,7 +11,7 @@ from ipctune.host.findings_limits import amount
 from ipctune.host.model import Host
 from ipctune.host.scrub import clean
 
-__all__ = ["Waking", "render"]
+__all__ = ["Waking", "asked", "machine", "render"]
 
 _MUCH_STEAL = 2.0
 _SLOW = 3.0
@@ -31,9 +31,9 @@ def render(host: Host, when: str, waking: Waking | None, why_not: str = "") -> s
     """The page in Markdown; `when` is local time with its zone, `why_not` says why nothing could be measured."""
     parts = (
         ("# Idle vCPUs and steal on this virtual machine", ()),
-        ("", _what(host, when)),
+        ("", machine(host, when)),
         ("## Measured", _measured(host, waking, why_not)),
-        ("## What we ask for", _asked(host, waking)),
+        ("## What we ask for", asked(host, waking)),
         ("## How it was measured", _how(waking)),
     )
     lines: list[str] = []
@@ -44,7 +44,8 @@ def render(host: Host, when: str, waking: Waking | None, why_not: str = "") -> s
     return clean("\n".join(lines).rstrip(), host.hostname)
 
 
-def _what(host: Host, when: str) -> Iterator[str]:
+def machine(host: Host, when: str) -> Iterator[str]:
+    """What it was measured on, and when, as a list: only what the company itself provides."""
     name = host.hypervisor.name
     product = f" ({host.hypervisor.product})" if host.hypervisor.product else ""
     shut_in = f", in a container ({host.container.name})" if host.container.name else ""
@@ -83,23 +84,24 @@ def _measured(host: Host, waking: Waking | None, why_not: str) -> Iterator[str]:
     yield f"| how an idle vCPU waits | {idle_words(host)[0]} |"
 
 
-def _asked(host: Host, waking: Waking | None) -> Iterator[str]:
+def asked(host: Host, waking: Waking | None) -> Iterator[str]:
+    """What to ask the hosting company for, as a list; that there is nothing to ask for is said as well."""
     steal = max((part for part in (host.steal.now_percent, host.steal.boot_percent) if part is not None), default=0.0)
     worst = max((hour.percent for hour in host.steal.hours), default=0.0)
-    asked = False
+    any_asked = False
     if max(steal, worst) >= _MUCH_STEAL:
-        asked = True
+        any_asked = True
         yield (
             f"- Steal of up to {max(steal, worst):.1f} % means that vCPUs waited for a processor of the host: "
             "please move this machine to a host with less load, or say which plan has vCPUs of its own."
         )
     if waking and waking.idle_ns >= _SLOW * waking.awake_ns and host.hypervisor.virtual is not False:
-        asked = True
+        any_asked = True
         yield from _about_waking(host)
     if any(limit.name.startswith("beancounter") and limit.who for limit in host.limits.values()):
-        asked = True
+        any_asked = True
         yield "- Limits of the container were refused (failcnt in user_beancounters): please raise them."
-    if not asked:
+    if not any_asked:
         yield "- Nothing: steal is low and idle vCPUs wake fast. This page shows no fault of the hosting."
 
 

@@ -2,8 +2,8 @@
 
 from ipctune.report.figures import folded
 from ipctune.report.style import Style
-from ipctune.report.words import duration, effect, micro
-from ipctune.tune.model import Bystander, Took
+from ipctune.report.words import duration, micro, percent
+from ipctune.tune.model_guard import Bystander, Took
 
 __all__ = ["bystander_line", "render_took"]
 
@@ -31,7 +31,8 @@ def render_took(took: Took, style: Style) -> list[str]:
 
 def bystander_line(found: Bystander) -> str:
     """What another program got beside a winner."""
+    low, high = ("?" if bound is None else f"{100 * bound:+.1f}" for bound in (found.low, found.high))
     return (
         f"another program beside it ({found.work_ns / 1e6:.0f} ms of work every {found.period_ns / 1e6:.0f} ms): "
-        f"{micro(found.now_ns)} -> {micro(found.tried_ns)}, {effect(found.change)}"
+        f"{micro(found.now_ns)} -> {micro(found.tried_ns)}, {percent(found.effect)} ({low} … {high})"
     )

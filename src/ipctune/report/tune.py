@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from time import localtime, strftime
 
 from ipctune.knobs.registry import KNOBS
+from ipctune.report.apart import render_apart
 from ipctune.report.figures import figures, folded
+from ipctune.report.front import render_fronts
 from ipctune.report.style import Style
 from ipctune.report.took import bystander_line, render_took
 from ipctune.report.watch import CAUSES, render_watch
-from ipctune.report.words import duration, effect, load_name, micro, percent, value
+from ipctune.report.words import duration, effect, load_name, micro, named, percent, value
 from ipctune.report.words import share as percentage
 from ipctune.tune.bounds import BOUNDS
 from ipctune.tune.evidence import LEAST_SHARE, Evidence
@@ -94,6 +96,7 @@ def render(result: TuneResult, style: Style, *, details: bool = False) -> str:
     for a in result.advice:
         lines += folded(f"Note: {a.text}" + (f" ({a.figure})" if a.figure else ""), "   ")
     lines += _advice_trials(result)
+    lines += render_fronts(result.fronts, style)
     lines += _spoiled(result.trials)
     lines += _no_time(result.not_tried)
     lines += render_took(result.took, style) if result.took is not None and not result.stopped else []
@@ -129,6 +132,7 @@ def _kept(result: TuneResult, style: Style) -> list[str]:
         lines += [f"     {line}" for line in figures(result.proof.loads, result.settings.goal)]
         drift = "" if result.proof.drift is None else f"; the baseline drifted by {percent(result.proof.drift)}"
         lines.append(style.dim(f"     {result.proof.pairs} pairs measured after the decision{drift}"))
+        lines += render_apart(result.proof, result.settings.goal)
     if result.until is not None:
         until = strftime("%H:%M:%S", localtime(result.until))
         lines += [
@@ -163,6 +167,7 @@ def _nothing(result: TuneResult, style: Style) -> list[str]:
         return [
             *folded(f"The proof did not hold: {result.proof.why}. Everything is back.{more}", "   "),
             *map(_indent, figures(result.proof.loads, result.settings.goal)),
+            *render_apart(result.proof, result.settings.goal),
         ]
     best = _best(result.trials, result.settings.goal)
     if best is not None:
@@ -179,7 +184,8 @@ def _nothing(result: TuneResult, style: Style) -> list[str]:
     if undecided:
         return ["   Undecided: too noisy for the time. More of it may tell: ipctune tune --time 10m"]
     if result.refusals:
-        return [f"   {r.message}" for r in result.refusals]
+        shown = [f"{t.title} {value(t.was)} -> {value(t.value)}: {t.why}" for t in result.trials if not t.loads]
+        return [line for text in (*(r.message for r in result.refusals), *shown) for line in folded(text, "   ")]
     if result.needs_root:
         what = ", ".join(KNOBS[name].title for name in result.needs_root if name in KNOBS)
         return [
@@ -212,7 +218,9 @@ def _none_found(result: TuneResult, style: Style) -> list[str]:
         return [f"   {style.bold('Undecided')}: {most} may be there to gain. Longer: ipctune tune --time 10m", *rest]
     why = ""
     if not result.settings.is_pair:
-        why = " The command hardly waits for halted vCPUs, and nothing that was tried changes its metric."
+        who, what = named(result.settings), "metric" if result.settings.command else "figures"
+        who = f"{who[:1].upper()}{who[1:]}"
+        why = f" {who} hardly waits for halted vCPUs, and nothing that was tried changes its {what}."
     head, *more = folded(f"Nothing to gain here, shown to within {percentage(within)}.{why}", "   ")
     return [head.replace("Nothing to gain here", style.bold("Nothing to gain here")), *more, *rest]
 
@@ -255,7 +263,7 @@ def _elsewhere(result: TuneResult, trial: Trial) -> list[Goal]:
 
 
 def _advice_trials(result: TuneResult) -> list[str]:
-    found = [t for t in result.trials if t.outcome is Outcome.ADVICE]
+    found = [t for t in result.trials if t.outcome is Outcome.ADVICE and t.loads]
     lines = []
     for trial in found:
         what = "metric" if any(load.metric for load in trial.loads) else "median"

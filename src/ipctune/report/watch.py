@@ -93,11 +93,12 @@ def _fold(text: str, style: Style = PLAIN, strong: str = "") -> list[str]:
     return [line.replace(strong, style.bold(strong)) if strong else line for line in plain]
 
 
-def after_watch(watch: Watch, *, goes_on: bool, command: bool = False) -> str:
-    """What `tune` does next, where that is not plain, and the end of the section."""
+def after_watch(watch: Watch, *, goes_on: bool, named: str = "") -> str:
+    """What `tune` does next, where that is not plain, and the end of the section. `named` is what the user named to be
+    measured, such as "your command"; empty for the built-in pair."""
     if not goes_on:
         return ""
     if watch.stops:
-        return f"\n   Going on all the same, with {'your command' if command else 'patterns of our own'}.\n"
-    what = "your command is" if command else "patterns of our own are"
+        return f"\n   Going on all the same, with {named or 'patterns of our own'}.\n"
+    what = f"{named} is" if named else "patterns of our own are"
     return f"\n   So {what} measured.\n" if watch.cause is WaitCause.IDLE else "\n"

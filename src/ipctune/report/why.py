@@ -1,8 +1,11 @@
 """Everything that a run found about one knob."""
 
+from dataclasses import replace
 from time import localtime, strftime
 
 from ipctune.knobs.model import Knob
+from ipctune.report.apart import render_apart
+from ipctune.report.front import on_fronts
 from ipctune.report.style import Style
 from ipctune.report.tune import render_trial
 from ipctune.report.words import effect, load_name, micro, plain
@@ -25,10 +28,14 @@ def render(result: TuneResult, knob: Knob, style: Style) -> str:
     for trial in result.trials:
         if trial.knob == knob.id:
             lines += [render_trial(trial, result.settings.goal, style), *_details(trial)]
+    lines += [f"   {line}" for line in on_fronts(result.fronts, knob.id)]
     lines += [f"   not tried: {n.why}" for n in result.not_tried if n.knob == knob.id]
     if knob.id in result.kept and result.proof is not None:
         lines += ["", f"   proof of the kept set, {result.proof.pairs} pairs after the decision:"]
         lines += [f"     {load_name(load)}: {figure_name(load)} {effect(load.p50)}" for load in result.proof.loads]
+    apart = [one for one in result.proof.apart if one.knob == knob.id] if result.proof is not None else []
+    if result.proof is not None and apart:
+        lines += ["", *render_apart(replace(result.proof, apart=tuple(apart)), result.settings.goal)]
     return "\n".join(lines)
 
 

@@ -1,8 +1,8 @@
 """Figures as people read them: µs, per cent, vCPUs, with their intervals."""
 
-from ipctune.tune.model import Effect, LoadResult
+from ipctune.tune.model import Effect, LoadResult, Settings
 
-__all__ = ["duration", "effect", "load_name", "micro", "percent", "plain", "share", "short_load", "value"]
+__all__ = ["duration", "effect", "load_name", "micro", "named", "percent", "plain", "share", "short_load", "value"]
 
 
 def micro(ns: float | None) -> str:
@@ -74,3 +74,11 @@ def duration(seconds: float) -> str:
     if whole >= 60:
         return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
     return f"{whole} s"
+
+
+def named(settings: Settings) -> str:
+    """What the user named to be measured, in the middle of a sentence; empty for the built-in pair."""
+    if settings.command is not None:
+        return "your command"
+    own_file = "/" in settings.workload
+    return "your workload" if own_file else settings.workload

@@ -14,7 +14,7 @@ from ipctune.bench.spec import Spec
 from ipctune.judge.confirm import confirm
 from ipctune.judge.flips import pairs_of
 from ipctune.judge.order import pair_orders
-from ipctune.tune.model import Bystander, Effect
+from ipctune.tune.model_guard import Bystander
 from ipctune.tune.switch import Switch
 
 __all__ = ["BESIDE_PAIRS", "HARM", "Beside", "beside_seconds"]
@@ -55,8 +55,8 @@ class Beside:
         found = confirm(pairs_of(now, tried))
         worse = found.low is not None and found.low > 0 and found.effect >= HARM
         word = "worse" if worse else "no difference" if found.high is not None and found.high < HARM else "undecided"
-        change = Effect(word, found.effect, found.low, found.high, found.pairs, None)
-        return Bystander(PERIOD_NS, WORK_NS, sum(now) / len(now), sum(tried) / len(tried), change)
+        means = (sum(now) / len(now), sum(tried) / len(tried))
+        return Bystander(PERIOD_NS, WORK_NS, *means, word, found.effect, found.low, found.high)
 
     def _one(self, switch: Switch, *, is_b: bool) -> float:
         if is_b:

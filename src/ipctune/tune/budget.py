@@ -11,10 +11,12 @@ from ipctune.tune.model import Settings
 from ipctune.tune.plan import Candidate
 from ipctune.tune.trial import REFERENCE_PAIRS
 
-__all__ = ["LEAST_PAIRS", "Clock", "pairs_for", "seconds_for", "shortage", "stays", "winner_seconds"]
+__all__ = ["LEAST_PAIRS", "SURE_PAIRS", "Clock", "pairs_for", "seconds_for", "shortage", "stays", "winner_seconds"]
 
 LEAST_PAIRS = 12
 """Pairs below which a sign-flip verdict at the level of several knobs can't be reached."""
+SURE_PAIRS = 30
+"""Pairs after which scatter of some tens of per cent at one of several loads hardly leaves a verdict open."""
 
 
 @dataclass
@@ -97,16 +99,24 @@ def _fitting(needs: Sequence[float], left: float) -> list[tuple[float, bool]]:
 def shortage(candidates: Sequence[Candidate], settings: Settings, loads: int, left: float) -> str:
     """What the `left` seconds of the trials are not enough for, in words, before anything is tried; empty where they
     are enough. Those that come first in the plan are tried as far as they fit.
+
+    A server with several loads is told the time for more pairs than a verdict needs at least: at each load it has to be
+    shown that nothing got worse, and a client that sleeps to its rate scatters by some tens of per cent.
     """
     needs = [seconds_for(c, settings, loads) for c in candidates]
     idle = max((winner_seconds(c, settings) for c in candidates), default=0.0)
-    fits = [fitting for _, fitting in _fitting(needs, left - idle)]
-    if all(fits):
+    fits = [fit for _, fit in _fitting(needs, left - idle)]
+    several = bool(settings.workload) and loads > 1
+    sure = [seconds_for(c, settings, loads, SURE_PAIRS if stays(c) and several else 0) for c in candidates]
+    if all(fits) and sum(sure) <= left - idle:
         return ""
-    names = [c.knob.title for c, fitting in zip(candidates, fits, strict=True) if fitting]
-    what = f"it fits {len(names)} of {len(needs)}: {', '.join(names)}" if names else "it fits none of them"
-    minutes = -int(-2 * (sum(needs) + idle) // 60)
-    return (
-        f"The time is short: {LEAST_PAIRS} pairs of each setting ({REFERENCE_PAIRS} where a short look is all it gets) "
-        f"need --time {minutes}m; {what}"
-    )
+    names = [c.knob.title for c, fit in zip(candidates, fits, strict=True) if fit]
+    minutes = -int(-2 * (sum(sure) + idle) // 60)
+    fitting = f"fit {len(names)} of {len(needs)}: {', '.join(names)}" if names else "fit none of them"
+    if several:
+        what = f"{LEAST_PAIRS} {fitting}"
+        each = f"{SURE_PAIRS} pairs of each setting, which {loads} loads may take,"
+    else:
+        what = f"it {fitting.replace('fit', 'fits', 1)}"
+        each = f"{LEAST_PAIRS} pairs of each setting ({REFERENCE_PAIRS} where a short look is all it gets)"
+    return f"The time is short: {each} need --time {minutes}m; {what}"

@@ -17,7 +17,7 @@ from ipctune.host.model_watch import PSI_SECONDS
 from ipctune.host.others import Moment, Others, between, read_moment
 from ipctune.host.root import Root
 from ipctune.tune.bounds import crossed, not_now, waits
-from ipctune.tune.model import Took
+from ipctune.tune.model_guard import Took
 
 __all__ = ["Check", "Guard", "Stopped", "nobody_looks"]
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from ipctune.bench.spec import Spec
-from ipctune.errors import NotPossible
+from ipctune.errors import NotPossible, WorkloadFailed
 from ipctune.host.model import Host
 from ipctune.host.model_watch import Watch
 from ipctune.journal.launch import oom_score_adj
@@ -19,12 +19,13 @@ from ipctune.journal.session import Session, guarded
 from ipctune.journal.store import Journal
 from ipctune.knobs.model import Kind
 from ipctune.tune.budget import Clock, shortage
+from ipctune.tune.command_limits import Helped, runs_with
 from ipctune.tune.evidence import Evidence, gather
 from ipctune.tune.exposure import watch
 from ipctune.tune.guard import Check, Guard, Stopped, nobody_looks
 from ipctune.tune.model import Advice, Outcome, Refusal, Settings, Trial, TuneResult
 from ipctune.tune.plan import Candidate, Plan, make_plan, writes
-from ipctune.tune.proof import prove
+from ipctune.tune.proof import prove, told_apart
 from ipctune.tune.refusals import find_limits, probe, remove_refusals
 from ipctune.tune.source import opened
 from ipctune.tune.summary import Findings, holders, result_of
@@ -134,7 +135,13 @@ def _run(
     elif refusal is None:
         left = clock.left() - clock.share(0.75)
         listener.stage("why", left)
-        settings, findings.evidence = _look(host, settings, workload, left, _guarded_tick(listener, findings, workload))
+        try:
+            settings, findings.evidence = _look(
+                host, settings, workload, left, _guarded_tick(listener, findings, workload)
+            )
+        except WorkloadFailed as failed:
+            _helped(runs_with(host, settings, workload, failed, listener.tick), failed, listener, findings)
+            return
         findings.settings = settings
         listener.found(findings.evidence)
         plan = make_plan(host, settings, findings.evidence, workload)
@@ -197,6 +204,19 @@ def _guarded_tick(listener: Listener, findings: Findings, workload: Workload | N
 
 def _check(findings: Findings) -> Check:
     return nobody_looks if findings.guard is None else findings.guard.check
+
+
+def _helped(helped: Helped | None, failed: WorkloadFailed, listener: Listener, findings: Findings) -> None:
+    """A command that was refused by a limit of its own process: what shows it, and nothing else, ends the run.
+
+    Raises `failed` where it is no such command, or the limit was not it.
+    """
+    if helped is None or helped.trial.outcome is not Outcome.ADVICE:
+        raise failed
+    findings.refusals.append(helped.refusal)
+    findings.trials.append(helped.trial)
+    findings.advice += [*helped.advice, Advice("start it so, and `ipctune tune` again looks at its speed")]
+    listener.tried(helped.trial)
 
 
 def _watch(host: Host, settings: Settings, listener: Listener, findings: Findings) -> None:
@@ -275,6 +295,7 @@ def _speed(
         return
     listener.stage("proof", clock.share(0.25))
     findings.proof = prove(winners, settings, session, clock, rng, listener.tick, workload, check)
+    findings.trials = told_apart(findings.trials, findings.proof)
     if findings.proof.held:
         _hold(session, settings, findings)
     else:

@@ -8,14 +8,17 @@ from enum import StrEnum
 
 from ipctune.bench.spec import Spec
 from ipctune.host.model_watch import Watch
+from ipctune.tune.front import Front
+from ipctune.tune.model_guard import Bystander, Took
 from ipctune.tune.model_target import Hit, Target
 from ipctune.workload.model import CommandLine, Metric
 
 __all__ = [
     "Advice",
+    "Apart",
     "ArmFigures",
     "Bottleneck",
-    "Bystander",
+    "Contribution",
     "Effect",
     "Goal",
     "LoadResult",
@@ -24,7 +27,6 @@ __all__ = [
     "Proof",
     "Refusal",
     "Settings",
-    "Took",
     "Trial",
     "TuneResult",
 ]
@@ -161,21 +163,6 @@ class LoadResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Bystander:
-    """A program that has nothing to do with the pair, beside it: `work_ns` of computing every `period_ns`.
-
-    `now_ns` and `tried_ns` are the time from when a piece is due until it is done, on average; `change` is "worse"
-    where the candidate surely makes it longer by more than what is allowed.
-    """
-
-    period_ns: int
-    work_ns: int
-    now_ns: float
-    tried_ns: float
-    change: Effect
-
-
-@dataclass(frozen=True, slots=True)
 class Trial:
     """One candidate against the present state. For winners alone: `idle_vcpus` is what polls on an idle machine, and
     `bystander` what another program gets beside it."""
@@ -234,37 +221,50 @@ class Advice:
     figure: str = ""
 
 
+class Contribution(StrEnum):
+    """What a member of the set that was proved does beside the others."""
+
+    SHOWN = "contributes"
+    NONE = "adds nothing"
+    UNDECIDED = "not shown to add anything"
+    NO_TIME = "not told apart"
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """One member of the set: the set without it (now) against the whole set (tried).
+
+    It stays where it contributes, and where there was no time to tell: `seconds` is what that takes then.
+    """
+
+    knob: str
+    title: str
+    value: dict[str, str]
+    word: Contribution
+    why: str
+    loads: tuple[LoadResult, ...]
+    pairs: int
+    seconds: float | None = None
+
+    @property
+    def stays(self) -> bool:
+        """Whether it is in the set that is kept."""
+        return self.word in (Contribution.SHOWN, Contribution.NO_TIME)
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The kept set as a whole against the start, in blocks that took no part in any decision."""
+    """The kept set as a whole against the start, in blocks that took no part in any decision.
+
+    `apart` tells of each member where there were two or more; if one left, the loads are of a proof of the rest.
+    """
 
     loads: tuple[LoadResult, ...]
     held: bool
     why: str
     drift: float | None
     pairs: int
-
-
-@dataclass(frozen=True, slots=True)
-class Took:
-    """What a run took from the machine's own programs. `vcpus` on average over its `seconds`; `memory_bytes` at most.
-
-    `paused` says why, once for each pause; `most_wait_ms` is how much longer than before the program `waited` waited
-    for a vCPU at most, ms a second; `complete` is false where not every program could be seen; `stopped` is why the run
-    was ended. `watchdog_oom` is the watchdog's oom_score_adj (proc_pid_oom_score_adj(5)); None: there was none.
-    """
-
-    seconds: float
-    vcpus: float
-    memory_bytes: int
-    looks: int
-    paused: tuple[str, ...]
-    paused_seconds: float
-    most_wait_ms: float
-    waited: str
-    complete: bool
-    stopped: str = ""
-    watchdog_oom: int | None = None
+    apart: tuple[Apart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +273,8 @@ class TuneResult:
 
     `shown_within`: no cause that was looked at explains more of the time, 0 to 1; None where none was. `unseen` are
     causes that could not be looked at, and why; `needs_root` knobs that can help here and that only root can try.
-    `stopped` names the cause that was larger than IPC, so that nothing was tried.
+    `stopped` names the cause that was larger than IPC, so that nothing was tried. `fronts` show what was tried as gain
+    against price, a load each.
     """
 
     version: str
@@ -304,3 +305,4 @@ class TuneResult:
     watch: Watch | None = None
     stopped: str = ""
     took: Took | None = None
+    fronts: tuple[Front, ...] = ()

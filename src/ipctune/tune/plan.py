@@ -78,6 +78,8 @@ def _left_out(host: Host, knob: Knob, settings: Settings, named: Sequence[str], 
         return of_target
     if host.kernel.version[:2] < knob.since:
         return f"needs kernel {knob.since[0]}.{knob.since[1]}"
+    if knob.kind is Kind.OPTION and Cause.REFUSED in knob.helps:
+        return ""  # raised where a command was refused, and then nothing else is tried: see tune/command_limits.py
     if workload is not None and knob.kind is Kind.OPTION:
         from_outside = isinstance(workload, Adjustable) and knob.id in _FROM_OUTSIDE
         return "" if from_outside else "the program's own to set: it can't be changed from outside"

@@ -13,6 +13,7 @@ from ipctune.knobs.registry import KNOBS
 from ipctune.tune.evidence import Evidence, sure_causes
 from ipctune.tune.guard import Guard
 from ipctune.tune.model import Advice, Bottleneck, NotTried, Proof, Refusal, Settings, Trial, TuneResult
+from ipctune.tune.pareto import fronts
 
 __all__ = ["Findings", "holders", "result_of", "shown_within"]
 
@@ -82,6 +83,7 @@ def result_of(host: Host, findings: Findings, started: float) -> TuneResult:
         watch=findings.watch,
         stopped=findings.stopped,
         took=None if findings.guard is None else replace(findings.guard.took(), watchdog_oom=findings.watchdog_oom),
+        fronts=fronts(findings.trials),
     )
 
 

@@ -15,7 +15,8 @@ from ipctune.tune.budget import LEAST_PAIRS, Clock, pairs_for, seconds_for, stay
 from ipctune.tune.goals import Judgement, figure_name, judge, lower, metric, name
 from ipctune.tune.guard import Check, Stopped, nobody_looks
 from ipctune.tune.measure import Pairs
-from ipctune.tune.model import Bystander, Goal, LoadResult, NotTried, Outcome, Settings, Trial
+from ipctune.tune.model import Goal, LoadResult, NotTried, Outcome, Settings, Trial
+from ipctune.tune.model_guard import Bystander
 from ipctune.tune.plan import Candidate, Plan
 from ipctune.tune.point import Point, points_of
 from ipctune.tune.switch import Switch, switched
@@ -117,13 +118,13 @@ def _one(
     judgement = judge(
         settings.goal, tried.loads, idle_vcpus=idle, max_cpu=settings.max_cpu, max_idle_cpu=settings.max_idle_cpu
     )
-    if judgement.keep and beside is not None and beside.change.word == "worse":
+    if judgement.keep and beside is not None and beside.word == "worse":
         judgement = replace(judgement, keep=False, why=_harms(beside))
     return replace(_trial(candidate, tried, judgement, idle, settings.goal), bystander=beside)
 
 
 def _harms(beside: Bystander) -> str:
-    longer = 100 * beside.change.effect
+    longer = 100 * beside.effect
     return f"another program's work takes {longer:.0f} % longer beside it (bound: {100 * HARM:.0f} %)"
 
 

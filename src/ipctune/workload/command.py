@@ -6,6 +6,7 @@ whatever the command starts, nothing of it is left behind.
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -31,6 +32,8 @@ IDENTICAL = 10
 _LEAST_TIMEOUT, _TIMES = 10.0, 10
 _START = "import sys; sys.path.insert(0, {lib!r}); from ipctune.workload.supervise import main; main()"
 _ENDING = 30.0  # seconds for the supervisor to end everything: it gives up after 10, twice, and cleans up for 10
+_RLIMITS = {"RLIMIT_MEMLOCK": resource.RLIMIT_MEMLOCK, "RLIMIT_MSGQUEUE": resource.RLIMIT_MSGQUEUE}
+"""Options that are resource limits."""
 
 
 @dataclass
@@ -70,7 +73,8 @@ class Command:
         return (Load("in a run of the command", metric=metric),)
 
     def adjusted(self, options: Mapping[str, str]) -> "Command":
-        """The same command, `cpus` (same: all of it on the last vCPU) and `policy` (batch) set before it starts."""
+        """The same command, `cpus` (same: all of it on the last vCPU), `policy` (batch) and resource limits
+        (`RLIMIT_MEMLOCK`, bytes) set before it starts."""
         other = Command(self._line, first=self._shared.limit, options={**self._options, **options})
         other._shared = self._shared
         return other
@@ -142,7 +146,8 @@ class Command:
         order = Order(
             line.command, line.prepare, line.cleanup, self._shared.limit, self._shared.around, line.folder, cpus
         )
-        order = replace(order, batch=self._options.get("policy") == "batch")
+        limits = tuple((_RLIMITS[name], int(text)) for name, text in self._options.items() if name in _RLIMITS)
+        order = replace(order, batch=self._options.get("policy") == "batch", limits=limits)
         try:
             said = self._ask(asdict(order))
         except BaseException:

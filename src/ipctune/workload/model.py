@@ -101,7 +101,10 @@ class Workload(Protocol):
 
 @runtime_checkable
 class Adjustable(Workload, Protocol):
-    """A workload whose processes can be started with a program's options: `cpus` (same), `policy` (batch)."""
+    """A workload whose processes can be started with a program's options: `cpus` (same), `policy` (batch).
+
+    A command also takes resource limits (`RLIMIT_MEMLOCK`, bytes).
+    """
 
     def adjusted(self, options: Mapping[str, str]) -> Workload:
         """The same, entered already, with these options."""

@@ -7,6 +7,7 @@ or has died in whatever way, it ends all of that, runs the clean-up and goes. Re
 import fcntl
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -33,7 +34,8 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One run: lines for the shell, vCPUs (empty: any) and policy of the command.
+    """One run: lines for the shell, vCPUs (empty: any), policy and resource limits (number in the kernel: bytes) of the
+    command.
 
     The command may take `timeout` seconds, each of the others `around`.
     """
@@ -46,6 +48,7 @@ class Order:
     folder: str
     cpus: tuple[int, ...] = ()
     batch: bool = False
+    limits: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,11 +254,27 @@ def _become(line: str, order: Order, output: int, parent: int, *, adjusted: bool
             os.sched_setaffinity(0, order.cpus)
         if adjusted and order.batch:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        for limit, least in order.limits if adjusted else ():
+            _raise_limit(limit, least)
         os.execv("/bin/sh", ["/bin/sh", "-c", line])
     except OSError as error:
         os.write(2, f"{error}\n".encode())
     finally:
         os._exit(127)
+
+
+def _raise_limit(number: int, value: int) -> None:
+    """Raise a soft limit, and the hard one where it is lower: that takes CAP_SYS_RESOURCE (setrlimit(2)).
+
+    Raises OSError where the kernel refuses it.
+    """
+    soft, hard = resource.getrlimit(number)
+    if soft == resource.RLIM_INFINITY or soft >= value:
+        return  # a limit is never lowered
+    try:
+        resource.setrlimit(number, (value, hard if hard == resource.RLIM_INFINITY else max(hard, value)))
+    except ValueError as error:
+        raise PermissionError(f"resource limit {number} may not be raised to {value}: {error}") from None
 
 
 def _say(answer: dict[str, Any]) -> None:

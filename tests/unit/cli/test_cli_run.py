@@ -70,6 +70,24 @@ def test_the_result_as_json_has_the_shape_of_the_schema(cli: Cli) -> None:
     assert {t.knob: t.outcome for t in found.trials} == {"helps": Outcome.KEPT, "idles": Outcome.UNDECIDED}
 
 
+def test_the_page_stands_alone_on_standard_output_and_names_nobody(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "idles")  # a user's name that would stand in the page
+    answer = cli("tune", "--markdown")
+    assert answer.code == Exit.DONE
+    assert answer.out.startswith("# What communication between processes costs here")
+    assert "- **the helps setting**: 0 -> 1" in answer.out
+    assert "idles" not in answer.out
+    assert "5  RESULT" not in answer.out + answer.err
+    assert "4  TRIED" in answer.err
+    assert cli("tune", "--markdown", "--json").code == Exit.WRONG_USE
+
+
+def test_a_dry_run_has_a_page_too(cli: Cli) -> None:
+    answer = cli("tune", "--markdown", "--dry-run")
+    assert "## What was tried\n\nNothing." in answer.out
+    assert cli.machine.started == []
+
+
 def busy() -> Rates:
     """Both vCPUs are full."""
     return made_rates(vcpus=tuple(replace(v, busy=1.0) for v in made_rates().vcpus), run_wait_ms=900.0)

@@ -10,6 +10,7 @@ from tests.unit.tune.made import load as made_load
 from ipctune.report.figures import figures
 from ipctune.report.style import PLAIN
 from ipctune.report.tune import render
+from ipctune.report.words import named
 from ipctune.tune.model import Effect, Goal, LoadResult, Outcome, Settings
 from ipctune.workload.model import CommandLine, Metric
 
@@ -59,3 +60,16 @@ def own(figure: float) -> LoadResult:
     doubled = Effect("better", 1.02, 0.98, 1.05, 12, 0.03)
     made = made_load(now=now, tried=tried, p50=doubled, product=less, price=less, placement="own")
     return replace(made, name="in a run of the command", metric=Metric("json:p50"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (Settings(), ""),
+        (Settings(command=LINE), "your command"),
+        (Settings(workload="redis"), "redis"),
+        (Settings(workload="/srv/mine.toml"), "your workload"),
+    ],
+)
+def test_what_the_user_named_is_called_so(asked: Settings, words: str) -> None:
+    assert named(asked) == words

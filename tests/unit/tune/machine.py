@@ -30,7 +30,8 @@ from ipctune.knobs.registry import KNOBS
 from ipctune.tune.beside import beside_seconds
 from ipctune.tune.evidence import Evidence
 from ipctune.tune.guard import Check
-from ipctune.tune.model import Bottleneck, Bystander, Effect, Settings, Trial
+from ipctune.tune.model import Bottleneck, Settings, Trial
+from ipctune.tune.model_guard import Bystander
 from ipctune.tune.plan import Plan
 from ipctune.tune.switch import Switch
 
@@ -132,8 +133,7 @@ class Machine:
         self.sleep(beside_seconds(0.3, 0.2))
         check(switch.off)
         word = "worse" if factor > 1.05 else "no difference"
-        change = Effect(word, factor - 1, factor - 1.01, factor - 0.99, 6, None)
-        return Bystander(5_000_000, 1_000_000, 1.1e6, 1.1e6 * factor, change)
+        return Bystander(5_000_000, 1_000_000, 1.1e6, 1.1e6 * factor, word, factor - 1, factor - 1.01, factor - 0.99)
 
     def _option(self, spec: Spec) -> list[Does]:
         said = [("policy", spec.policy), ("capacity", str(spec.capacity)), ("cpus", spec.placement)]

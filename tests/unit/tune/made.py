@@ -4,7 +4,9 @@ from dataclasses import replace
 from typing import Any
 
 from ipctune.tune.model import (
+    Apart,
     ArmFigures,
+    Contribution,
     Effect,
     LoadResult,
     Outcome,
@@ -14,7 +16,7 @@ from ipctune.tune.model import (
     TuneResult,
 )
 
-__all__ = ["BETTER", "SAME", "UNDECIDED", "WORSE", "effect", "figures", "load", "proof", "result", "trial"]
+__all__ = ["BETTER", "SAME", "UNDECIDED", "WORSE", "apart", "effect", "figures", "load", "proof", "result", "trial"]
 
 
 def effect(word: str, value: float, half: float = 0.02, **changes: Any) -> Effect:
@@ -72,6 +74,12 @@ def proof(held: bool = True) -> Proof:
     better = load(tried=figures(22.0), p50=BETTER, product=BETTER)
     why = "latency × price better as fast as it goes" if held else "latency × price: undecided at 1,000/s"
     return Proof((load(1000.0), better if held else load()), held, why, 0.01, 12)
+
+
+def apart(word: Contribution, knob: str = "haltpoll", **changes: Any) -> Apart:
+    """A member of the set, measured at both loads, or not at all where there was no time."""
+    made = Apart(knob, f"the {knob} setting", {"x": "1"}, word, "why", (load(1000.0), load(product=SAME)), 12)
+    return replace(made, loads=(), pairs=0, seconds=44.0, **changes) if word is Contribution.NO_TIME else made
 
 
 def result(**changes: Any) -> TuneResult:

@@ -22,6 +22,7 @@ from ipctune.report.watch import after_watch
 from ipctune.tune.budget import shortage
 from ipctune.tune.loop import tune
 from ipctune.tune.model import Goal, Outcome, Settings, TuneResult
+from ipctune.tune.plan import Candidate
 from ipctune.tune.save import load, save, to_json
 from ipctune.tune.verify import verify
 from ipctune.workload.model import CommandLine, Load, Metric, Sample
@@ -210,7 +211,7 @@ def test_a_larger_cause_than_ipc_is_shown_and_does_not_stop_it(loop: Loop) -> No
     assert (found.stopped, found.settings.watch_stops) == ("", False)
     assert [goes_on for _, goes_on in loop.told.watches] == [True]
     assert found.kept == {"helps": {"helps": "1"}}
-    assert "with your command" in after_watch(found.watch, goes_on=True, command=True)
+    assert "with your command" in after_watch(found.watch, goes_on=True, named="your command")
 
 
 # Evidence and plan.
@@ -255,6 +256,22 @@ def test_where_the_time_is_enough_nothing_is_said(loop: Loop) -> None:
     loop(loop.knob("helps", HELPS))
     assert loop.told.plans[0].notes == ()
     assert shortage((), settings(), 1, 0.0) == ""
+
+
+@pytest.mark.parametrize(
+    ("left", "says"),
+    [
+        (1000.0, ""),
+        (60.0, "30 pairs of each setting, which 3 loads may take, need --time 4m; 12 fit 1 of 1: the k setting"),
+        (20.0, "need --time 4m; 12 fit none of them"),
+    ],
+)
+def test_a_server_with_several_loads_is_told_what_time_is_surely_enough(loop: Loop, left: float, says: str) -> None:
+    knob = loop.knob("k")
+    asked = settings(workload="redis")
+    note = shortage([Candidate(knob, {"k": "1"}, {"k": "0"})], asked, 3, left)
+    assert note.endswith(says)
+    assert bool(note) == bool(says)
 
 
 # Afterwards.

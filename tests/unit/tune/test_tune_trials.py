@@ -110,7 +110,7 @@ def test_the_bystander_is_looked_at_for_winners_alone(ran: Runner) -> None:
     found = ran(knob(ran, "helps", HELPS), knob(ran, "idles"))
     kept, idle = found.trials
     assert kept.bystander is not None
-    assert kept.bystander.change.word == "no difference"
+    assert kept.bystander.word == "no difference"
     assert idle.bystander is None
 
 

@@ -1,0 +1,54 @@
+"""Leave-one-out on this kernel: a setting that helps, and one that does nothing for the pair, handed in as winners."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ipctune.host import read_host
+from ipctune.host.state import State, open_state
+from ipctune.journal.session import exclusive, guarded, revert
+from ipctune.journal.store import Journal
+from ipctune.knobs.registry import KNOBS
+from ipctune.tune.budget import Clock
+from ipctune.tune.loop import placed
+from ipctune.tune.model import Contribution, Goal, Settings
+from ipctune.tune.plan import Candidate
+from ipctune.tune.proof import prove
+
+HALTPOLL = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
+DATAGRAMS = Path("/proc/sys/net/unix/max_dgram_qlen")
+IDLE = "net.unix.max_dgram_qlen"  # a pipe knows nothing of datagrams
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    """A journal of the test's own; whatever was kept is reverted at its end."""
+    state = open_state(tmp_path / "state")
+    assert isinstance(state, State)
+    found = Journal(state)
+    before = HALTPOLL.read_text(), DATAGRAMS.read_text()
+    yield found
+    revert(found)
+    assert before == (HALTPOLL.read_text(), DATAGRAMS.read_text())
+
+
+def test_what_does_nothing_leaves_the_set_and_what_helps_stays(journal: Journal) -> None:
+    host, more = read_host(), str(int(DATAGRAMS.read_text()) + 1)
+    settings = Settings(goal=Goal.LATENCY, rate=12_000.0, block=0.05, rest=0.08, seconds=36.0)
+    settings = replace(settings, spec=placed(host, settings.spec))
+    winners = [
+        Candidate(KNOBS["haltpoll"], {"guest_halt_poll_ns": "200000"}, {}),
+        Candidate(KNOBS[IDLE], {IDLE: more}, {}),
+    ]
+    with exclusive(journal), guarded(journal) as session:
+        proof = prove(winners, settings, session, Clock(settings.seconds), random.Random(1), lambda _: None)
+        kept, datagrams = dict(session.kept), DATAGRAMS.read_text().strip()
+    assert proof.held
+    words = {one.knob: one.word for one in proof.apart}
+    assert words.pop("haltpoll") is Contribution.SHOWN
+    assert words[IDLE] in (Contribution.NONE, Contribution.UNDECIDED)
+    assert set(kept) == {"haltpoll"}
+    assert int(datagrams) == int(more) - 1
