@@ -10,7 +10,14 @@ import pytest
 from tests.leftovers import left, snapshot
 from tests.skips import listed, read_skips
 
-_LONG = ("test_command_live.py", "test_guard_live.py", "test_kills.py", "test_workload_live.py", "test_workload_own.py")
+_LONG = (
+    "test_command_live.py",
+    "test_guard_live.py",
+    "test_kills.py",
+    "test_target_tuned.py",
+    "test_workload_live.py",
+    "test_workload_own.py",
+)
 """Kills, commands and real servers: minutes. CI runs them, and `./test --all`."""
 _CI = os.environ.get("CI") == "true"
 _unlisted: list[str] = []

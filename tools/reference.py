@@ -44,6 +44,7 @@ _KINDS = {
     Kind.FILES: "Settings of the machine",
     Kind.LEASE: "Held by a process of ours",
     Kind.LIMIT: "Limits",
+    Kind.LIVE: "Live objects of a process that the user names",
     Kind.OPTION: "What belongs to a program",
     Kind.ADVICE: "What can't be tried while the machine runs",
 }
@@ -51,6 +52,7 @@ _ABOUT = {
     Kind.FILES: "Tried, proved and kept until the deadline; `commit` makes them last.",
     Kind.LEASE: "They end by themselves when their holder does: the tuner, the watchdog, or the unit of a commit.",
     Kind.LIMIT: "Ceilings: raised only where the workload was refused, never lowered, never timed.",
+    Kind.LIVE: "Tried with `tune --target PID` on a workload that has that process work; kept until the deadline.",
     Kind.OPTION: "Tried on the workload alone and printed as advice with its figure: nothing on the machine changes.",
     Kind.ADVICE: "Named where they fit the evidence; or because guides name them, and with the reason why not.",
 }
@@ -170,6 +172,8 @@ def _of(kind: Kind) -> list[Knob]:
 
 def _paths(knob: Knob) -> list[str]:
     """The part of the allow-list that belongs to this knob."""
+    if knob.of_target:
+        return []
     if knob.kind is Kind.LIMIT:
         return [sysctl_path(knob.id)]
     begin = _OWN.get(knob.id)
@@ -179,12 +183,18 @@ def _paths(knob: Knob) -> list[str]:
 def _writes_otherwise(knob: Knob) -> str:
     if knob.kind is Kind.FILES:
         return "no file: it loads a kernel module with `modprobe`, and removes it with `rmmod`"
+    if knob.kind is Kind.LIVE:
+        return "no file: the objects themselves, by system calls"
+    if knob.of_target:
+        return "the files of the limits of that kind of namespace, in the target's namespace alone"
     return "nothing"
 
 
 def _returns(knob: Knob) -> str:
     if knob.kind is Kind.LEASE:
         return "by itself, when its holder ends"
+    if knob.of_target:
+        return "the journal restores it while the process, or somebody in its namespace, lives; else it is gone"
     if knob.kind in (Kind.FILES, Kind.LIMIT):
         return "the journal restores it: at the deadline, on `revert`, and after a crash"
     return knob.undo
@@ -199,6 +209,8 @@ def _settles(knob: Knob) -> str:
 def _lasts(knob: Knob) -> str:
     if knob.kind in (Kind.OPTION, Kind.ADVICE):
         return "up to its owner"
+    if knob.of_target:
+        return "the program's own code" if knob.kind is Kind.LIVE else "the container's own configuration"
     if knob.lasting is not Lasting.NONE:
         return str(knob.lasting)
     return "a holder, until `revert` or reboot" if knob.kind is Kind.LEASE else "nothing: until `revert` or reboot"

@@ -23,6 +23,7 @@ NOISY = frozenset(
         "live_judge",
         "rest",
         "scenarios",
+        "target_tuned",
         "watch_live",
         "workload_live",
         "workload_own",

@@ -34,7 +34,7 @@ VALUES = {
     "shmem-huge-pages": {"shmem_enabled": "advise"},
 }
 ONE_MORE = {"vm.swappiness": 1, "vm.nr_hugepages": 1}
-ALL = [k for k in KNOBS.values() if k.kind in (Kind.FILES, Kind.LEASE, Kind.LIMIT)]
+ALL = [k for k in KNOBS.values() if k.kind in (Kind.FILES, Kind.LEASE, Kind.LIMIT) and not k.of_target]
 WRITING = [k for k in ALL if k.id not in ELSEWHERE | PRIVATE.keys()]
 
 

@@ -13,7 +13,7 @@ from tests.host.private import provoked
 from tests.leftovers import differences, snapshot
 
 from ipctune.errors import Exit
-from ipctune.services.calls import CLONE_NEWNET
+from ipctune.host.calls import CLONE_NEWNET
 from ipctune.services.diag import LISTEN, open_diag, tcp_sockets, unix_sockets
 from ipctune.services.look import look
 from ipctune.services.spaces import NET, visit

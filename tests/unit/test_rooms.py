@@ -21,7 +21,7 @@ _MAY_IMPORT = {
     "journal": {"errors", "host", "knobs"},
     "bench": {"errors", "host", "judge"},
     "workload": {"errors", "host", "bench", "judge"},
-    "tune": {"errors", *_MEASURING},
+    "tune": {"errors", *_MEASURING, "services"},
     "report": {"errors", *_MEASURING, "services", "tune"},
     "cli": {"errors", *_MEASURING, "services", "tune", "report"},
 }

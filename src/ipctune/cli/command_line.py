@@ -8,11 +8,13 @@ import click
 from click.core import ParameterSource
 
 from ipctune.errors import WrongUse
+from ipctune.tune.model_target import Hit, Target
+from ipctune.tune.target import find_target, hits_of
 from ipctune.workload.metric import reader
 from ipctune.workload.model import CommandLine
 from ipctune.workload.registry import make
 
-__all__ = ["command_line", "named_workload"]
+__all__ = ["command_line", "named_target", "named_workload"]
 
 _ITS_OWN = ("metric", "lower_is_better", "private", "prepare", "cleanup", "timeout")
 _THE_PAIRS = ("mechanism", "pattern", "size", "capacity", "rate")
@@ -59,6 +61,14 @@ def named_workload(options: Mapping[str, Any]) -> tuple[str, float | None]:
     path = os.path.abspath(name) if "/" in name or name.endswith(".toml") else name  # noqa: PTH100 - as text
     make(path, rate)
     return path, rate
+
+
+def named_target(options: Mapping[str, Any]) -> tuple[Target | None, tuple[Hit, ...]]:
+    """What --target and --refused say. Raises WrongUse and NotPossible."""
+    if options["target"] is None:
+        _none_of(("refused",), "belongs to --target", "ipctune tune --target PID --refused LIMIT=N")
+        return None, ()
+    return find_target(options["target"]), hits_of(options["refused"])
 
 
 def _none_of(names: tuple[str, ...], why: str, hint: str) -> None:

@@ -73,6 +73,19 @@ __all__ = ["command"]
     help="Longest run, and longest --prepare and --cleanup. Default: ten times the first run, at least 10s.",
 )
 @click.option(
+    "--target",
+    type=click.IntRange(1, 1 << 22),
+    metavar="PID",
+    default=None,
+    help="A service's main process: try its pipes, Unix sockets and queues, raise limits of its namespaces.",
+)
+@click.option(
+    "--refused",
+    metavar="LIMIT=N",
+    multiple=True,
+    help="A refusal that --target met, such as kernel.msgmni=4000. May be repeated.",
+)
+@click.option(
     "--only",
     metavar="KNOB",
     multiple=True,
@@ -123,6 +136,8 @@ def command(
     not start, pauses, or stops and takes everything back (exit code 3).
 
     With a terminal it asks before it starts; without one it prints the plan and goes on.
+    With --target what belongs to that process is tried on --command or --workload, and
+    limits of its namespaces are raised where they are nearly used up; docs/target.md.
     With --command it runs that before the plan, a few times; nothing is set, and the
     watch of your programs only informs.
     """

@@ -11,7 +11,7 @@ import click
 
 from ipctune.bench.core import mechanisms
 from ipctune.bench.spec import Spec
-from ipctune.cli.command_line import command_line, named_workload
+from ipctune.cli.command_line import command_line, named_target, named_workload
 from ipctune.cli.page import print_page
 from ipctune.cli.progress import Progress
 from ipctune.cli.signals import ended_by_signals
@@ -97,6 +97,8 @@ class _Screen(Progress):
 def run_tune(options: dict[str, Any], *, make_last: bool, yes: bool, dry_run: bool, wait: bool, form: Form) -> int:
     """Run, save, show; the exit code. With a `form` other than text that alone is on standard output."""
     settings = _settings(options)
+    if settings.target is not None and make_last:
+        raise WrongUse("--commit can't be had with --target", hint="the run says which configuration makes it last")
     _first_to_go()
     journal = open_journal()
     assert journal is not None
@@ -200,7 +202,9 @@ def _settings(options: dict[str, Any]) -> Settings:
         raise WrongUse(f"there is no knob {unknown[0]}", hint=f"one of {', '.join(KNOBS)}")
     command = command_line(options)
     workload, rate = named_workload(options)
-    _check_time(options, of_a_command=command is not None)
+    target, refused = named_target(options)
+    if target is None or command is not None or workload:
+        _check_time(options, of_a_command=command is not None)
     known = [m.name for m in mechanisms()]
     if options["mechanism"] not in known:
         raise WrongUse(f"there is no mechanism {options['mechanism']}", hint=f"one of {', '.join(known)}")
@@ -222,6 +226,8 @@ def _settings(options: dict[str, Any]) -> Settings:
         workload=workload,
         workload_rate=rate,
         guard=not options["no_guard"],
-        watch_stops=command is None and not workload and not options["anyway"],
+        watch_stops=command is None and not workload and target is None and not options["anyway"],
+        target=target,
+        refused=refused,
         **{name: options[name] for name in same},
     )

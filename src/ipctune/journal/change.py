@@ -1,6 +1,6 @@
 """One knob's change while it is tried: record, write, verify, take back, keep."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 
@@ -8,7 +8,7 @@ from ipctune.errors import NotPossible
 from ipctune.journal.entry import Entry
 from ipctune.journal.restore import Result, restore
 from ipctune.journal.store import Journal
-from ipctune.knobs.model import Knob, Part, Value, normal
+from ipctune.knobs.model import Knob, Part, Value, is_gone, normal
 
 __all__ = ["Change", "Interference"]
 
@@ -40,8 +40,10 @@ class Change:
     def __enter__(self) -> "Change":
         everything = self.knob.parts()
         touched = dict.fromkeys(name for value in self.values for name in value if name in everything)
-        self._parts = {name: everything[name] for name in touched}
-        original = {name: self._read(name) for name in touched}
+        found = {name: everything[name] for name in touched}
+        self._parts = {name: part for name, part in found.items() if not is_gone(part)}
+        self._none_left(found)
+        original = {name: self._read(name) for name in self._parts}
         if original:
             self._entry = self._journal.open(self.knob.id, original, [self._written(v) for v in self.values])
             self._first = len(self._entry.values) - len(self.values)
@@ -76,6 +78,7 @@ class Change:
         original nor one that we wrote, also before our first write.
         """
         value = self.values[index]
+        self._drop_gone()
         if self._entry is not None and self._entry.readbacks[self._first + index] == {}:
             raise Interference(f"someone else has set {self.knob.title}: it is not tried any more")
         for name, text in self._written(value).items():
@@ -96,6 +99,8 @@ class Change:
         if self._entry is None:
             return
         for name, part in reversed(self._parts.items()):
+            if is_gone(part):
+                continue
             if self._check_ours(name) != self._entry.original[name]:
                 part.write(self._entry.original[name])
         self._unrecorded.clear()
@@ -109,6 +114,18 @@ class Change:
 
     def _written(self, value: Value) -> dict[str, str]:
         return {name: text for name, text in value.items() if name in self._parts}
+
+    def _drop_gone(self) -> None:
+        """Forget parts that have ended with their process: there is nothing to set and nothing to restore."""
+        before = self._parts
+        self._parts = {name: part for name, part in before.items() if not is_gone(part)}
+        self._unrecorded &= self._parts.keys()
+        self._none_left(before)
+
+    def _none_left(self, before: Mapping[str, Part]) -> None:
+        if before and not self._parts:
+            where = next(iter(before.values())).where
+            raise NotPossible(f"{where} is gone: the process has closed it, or has ended")
 
     def _read(self, name: str) -> str:
         text = self._parts[name].read()

@@ -37,8 +37,20 @@ def preview(journal: Journal) -> Preview:
     active = in_force(journal)
     if active.committed and active.deadline is None:
         raise NotPossible("everything is committed already", hint="ipctune revert undoes it")
+    _refuse_others(active)
     plan = plan_files(active.kept, systemd=launch.systemd())
     return Preview(plan, tuple(conflicts(plan)), active.kept)
+
+
+def _refuse_others(active: Active) -> None:
+    """Raises NotPossible where something of another process is kept: no file of this machine may set it at boot."""
+    for name, value in active.kept.items():
+        lasts = KNOBS[name].elsewhere
+        if lasts is not None:
+            raise NotPossible(
+                f"{KNOBS[name].title} can't be committed: {lasts(value)}",
+                hint="what is active stays until its deadline; `ipctune keep --for 24h` moves it",
+            )
 
 
 def commit(journal: Journal, shown: Preview | None = None) -> Preview:

@@ -125,10 +125,22 @@ def _check(entry: Entry, name: str, data: bytes) -> None:
         raise _damaged(name, data, f"there is no knob {entry.knob!r}")
     if name.rsplit("/", 1)[-1] != f"{entry.knob}.json":
         raise _damaged(name, data, f"it speaks of {entry.knob!r}")
+    if KNOBS[entry.knob].of_target:
+        _check_marks(entry, name, data)
     if len(entry.readbacks) != len(entry.values) or not entry.values:
         raise _damaged(name, data, "values and what was read back don't fit")
     if entry.kept is not None and not 0 <= entry.kept < len(entry.values):
         raise _damaged(name, data, "the kept value is not in it")
+
+
+def _check_marks(entry: Entry, name: str, data: bytes) -> None:
+    """Parts that are named by marks: each must be one, of what this knob may change; and they never last."""
+    parts = KNOBS[entry.knob].parts()
+    unknown = [part for part in entry.original if part not in parts]
+    if unknown:
+        raise _damaged(name, data, f"{unknown[0]!r} names nothing that {entry.knob} sets")
+    if entry.phase is Phase.COMMITTED:
+        raise _damaged(name, data, f"{entry.knob} can't be committed")
 
 
 def _text(value: object) -> str:

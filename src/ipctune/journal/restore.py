@@ -8,6 +8,7 @@ from ipctune.errors import NotPossible
 from ipctune.journal.entry import Entry, Phase
 from ipctune.journal.machine import boot_id, namespaces
 from ipctune.knobs.model import Part, Scope, normal
+from ipctune.knobs.model import is_gone as has_ended
 from ipctune.knobs.registry import KNOBS
 
 __all__ = ["Restored", "Result", "is_gone", "is_history", "present", "restore"]
@@ -22,6 +23,7 @@ class Result(StrEnum):
     FAILED = "could not be restored"
     REMOVED = "removed"  # a file of a commit
     ENDED = "ended"  # a lease
+    GONE = "gone with its process: nothing to restore"
     HISTORY = "of an earlier boot or another namespace: nothing to restore"
 
 
@@ -50,6 +52,8 @@ def is_history(entry: Entry) -> bool:
     """
     if entry.phase is not Phase.COMMITTED and entry.boot_id != boot_id():
         return True
+    if KNOBS[entry.knob].of_target:
+        return False  # each part names its own namespace
     name = {Scope.IPC_NAMESPACE: "ipc", Scope.NET_NAMESPACE: "net"}.get(KNOBS[entry.knob].scope)
     return (
         name is not None and entry.phase is not Phase.COMMITTED and entry.namespaces.get(name) != namespaces().get(name)
@@ -84,6 +88,8 @@ def _restore_part(entry: Entry, name: str, part: Part | None) -> Restored:
         return Restored(entry.knob, name, part.where if part else "", original, None, Result.HISTORY)
     if part is None:
         return Restored(entry.knob, name, "", original, None, Result.FAILED, "it is not there any more")
+    if has_ended(part):
+        return Restored(entry.knob, name, part.where, original, None, Result.GONE)
     now, ours = part.read(), entry.ours(name)
     outcome = Restored(entry.knob, name, part.where, original, now, Result.ALREADY)
     if now is not None and normal(now) == normal(original):
@@ -93,7 +99,8 @@ def _restore_part(entry: Entry, name: str, part: Part | None) -> Restored:
     try:
         part.write(original)
     except NotPossible as error:
-        return Restored(entry.knob, name, part.where, original, now, Result.FAILED, error.what)
+        result = Result.GONE if has_ended(part) else Result.FAILED
+        return Restored(entry.knob, name, part.where, original, now, result, error.what)
     now = part.read()
     result = Result.RESTORED if now is not None and normal(now) == normal(original) else Result.FAILED
     return Restored(

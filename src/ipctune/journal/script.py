@@ -12,9 +12,10 @@ __all__ = ["undo_script"]
 
 _HEAD = """\
 #!/bin/sh
-# Puts back what ipctune set, as recorded before each change. Needs nothing but sh and cat; run it as root.
+# Puts back what ipctune set, as recorded before each change. Needs nothing but sh and cat, and for
+# limits of other namespaces readlink and nsenter; run it as root.
 # A value that someone else changed since is left alone and named. May run any number of times.
-failed=0
+failed=0 enter=
 boot='@BOOT@'
 state=@STATE@
 now_boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)
@@ -28,7 +29,7 @@ restore() {
         [ "$boot" != "$now_boot" ] || failed=1
         return
     fi
-    now=$(squeeze "$(cat "$path" 2>/dev/null)")
+    now=$(squeeze "$($enter cat "$path" 2>/dev/null)")
     [ "$now" != "$original" ] || return 0
     ours=no
     for value in "$@"; do
@@ -38,12 +39,17 @@ restore() {
         echo "left alone: $path is $now, which ipctune never set (the original was $original)"
         return
     fi
-    if printf '%s' "$original" >"$path" && [ "$(squeeze "$(cat "$path" 2>/dev/null)")" = "$original" ]; then
+    if put "$original" "$path" && [ "$(squeeze "$($enter cat "$path" 2>/dev/null)")" = "$original" ]; then
         echo "restored: $path = $original"
     else
         echo "could not restore: $path (the original was $original)"
         failed=1
     fi
+}
+# put TEXT PATH: in the namespace that $enter leads to, where it is set.
+put() {
+    # shellcheck disable=SC2016
+    if [ -n "$enter" ]; then $enter sh -c 'printf "%s" "$1" >"$2"' sh "$1" "$2"; else printf '%s' "$1" >"$2"; fi
 }
 squeeze() {
     set -f
@@ -68,6 +74,40 @@ runs() {
     # shellcheck disable=SC2086
     set -- "$2" ${stat##*) }
     [ "$2" != Z ] && [ "${21}" = "$1" ]
+}
+# restore_in KIND INODE TICKS PATH ORIGINAL OURS...: in another namespace (ipc or net), through a process that was in
+# it by then: the number of one that has ended is given to the next. Where there is none, it is gone with its limits.
+restore_in() {
+    kind=$1 inode=$2 ticks=$3
+    shift 3
+    for process in /proc/[0-9]*; do
+        [ "$(readlink "$process/ns/$kind" 2>/dev/null)" = "$kind:[$inode]" ] || continue
+        begun=$(begun "$process")
+        [ "${begun:-0}" != 0 ] && [ "$begun" -le "$ticks" ] || continue
+        if ! command -v nsenter >/dev/null; then
+            echo "could not restore: $1 in $kind:[$inode] (the original was $2): nsenter, of util-linux, is not here"
+            failed=1
+            return
+        fi
+        enter="nsenter --$kind=$process/ns/$kind"
+        restore "$@"
+        enter=
+        return
+    done
+    echo "nothing to restore: $1 in $kind:[$inode] is gone with its processes"
+}
+# begun FOLDER: when the process started, in ticks after boot.
+begun() {
+    stat=$(cat "$1/stat" 2>/dev/null) || return 1
+    # shellcheck disable=SC2086
+    set -- ${stat##*) }
+    [ "$1" = Z ] || echo "${20}"
+}
+# ends_with KNOB PID START WHAT: no shell can set it. It is left while the entry is there and the process runs.
+ends_with() {
+    [ -e "$state/journal/$1.json" ] && runs "$2" "$3" || return 0
+    echo "left: $4; it ends with process $2, and 'ipctune revert' can put it back"
+    failed=1
 }
 moment() { sleep 0.1 2>/dev/null || :; }
 

@@ -14,7 +14,7 @@ from ipctune.journal.restore import is_history, present
 from ipctune.journal.store import UNDO, Active, Journal
 from ipctune.journal.switched import is_aside
 from ipctune.journal.watchdog import boottime
-from ipctune.knobs.model import normal
+from ipctune.knobs.model import is_gone, normal
 from ipctune.knobs.registry import KNOBS
 
 __all__ = ["SettingStatus", "Status", "read_status"]
@@ -32,7 +32,7 @@ class SettingStatus:
     now: str | None
     since: float
     phase: str
-    state: str  # in force | changed by someone else | the original | left behind | of an earlier boot
+    state: str  # in force | changed by someone else | the original | left behind | gone … | of an earlier boot
     by: str = ""  # whose line sets what it reads now, where someone else changed it
 
 
@@ -151,7 +151,7 @@ def _state(entry: Entry, part: str, now: str | None, behind: bool) -> str:
     if is_history(entry):
         return "of an earlier boot"
     if now is None:
-        return "can't be read"
+        return "gone with its process" if is_gone(entry.parts().get(part)) else "can't be read"
     if normal(now) == normal(entry.original[part]):
         return "the original"
     ours = entry.ours(part)

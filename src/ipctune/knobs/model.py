@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ipctune.host.model import Host
 
@@ -15,10 +15,12 @@ __all__ = [
     "Kind",
     "Knob",
     "Lasting",
+    "Mortal",
     "Part",
     "Parts",
     "Scope",
     "Value",
+    "is_gone",
     "normal",
 ]
 
@@ -53,6 +55,7 @@ class Kind(StrEnum):
 
     FILES = "files"  # text in files of /proc and /sys: the journal restores it
     LEASE = "lease"  # held by a descriptor or process of ours: ends by itself
+    LIVE = "live"  # an object of a process that the user names: the journal restores it while that is there
     OPTION = "option"  # belongs to a program: ends as advice
     LIMIT = "limit"  # a ceiling, judged by the refusal that it removes, never timed
     ADVICE = "advice"  # can't be tried while the machine runs
@@ -85,6 +88,19 @@ class Part(Protocol):
         """Lines of sh that restore `original` if the present text is one of `ours` (None: if it is any other)."""
 
 
+@runtime_checkable
+class Mortal(Protocol):
+    """A part of what can end before us: a process's pipe, a namespace."""
+
+    def is_gone(self) -> bool:
+        """Whether there is nothing left to restore."""
+
+
+def is_gone(part: Part | None) -> bool:
+    """Whether the part has ended with what it belonged to."""
+    return isinstance(part, Mortal) and part.is_gone()
+
+
 Parts = Mapping[str, Part]
 Hints = Mapping[str, str]
 """What the evidence suggests to a knob, e.g. `{"poll_ns": "150000", "size": "65536"}`."""
@@ -106,6 +122,7 @@ class Knob:
     measurement means something. `since` is the first kernel that has it. `needs_history`: it acts on what
     happens over hours, so that a trial of seconds says nothing about it; it is advice, from facts of the host.
     `memory`: bytes that a value takes at most for each object, where it takes any.
+    `of_target`: it is about a process that the user names, and `elsewhere` says, for a value, what makes that last.
     """
 
     id: str
@@ -128,6 +145,8 @@ class Knob:
     not_tried: str = ""
     needs_history: bool = False
     memory: Callable[[Value], int] | None = None
+    of_target: bool = False
+    elsewhere: Callable[[Value], str] | None = None
 
     @property
     def advice_only(self) -> bool:
@@ -139,7 +158,7 @@ class Knob:
         texts = list(value.values())
         if len(set(texts)) == 1:
             return texts[0]
-        return " ".join(f"{name}={text}" for name, text in value.items())
+        return " ".join(f"{name.rpartition(':')[2]}={text}" for name, text in value.items())
 
 
 def normal(text: str) -> str:

@@ -125,7 +125,7 @@ def _kept(result: TuneResult, style: Style) -> list[str]:
         if trial.idle_vcpus is not None:
             lines.append(f"     idle price {trial.idle_vcpus:.2f} vCPU polling (the guest counts it as idle)")
         elif not trial.loads:
-            lines.append(f"     {trial.why}")
+            lines += folded(trial.why, "     ")
         if trial.bystander is not None:
             lines += folded(bystander_line(trial.bystander))
     if result.proof is not None:
@@ -138,11 +138,17 @@ def _kept(result: TuneResult, style: Style) -> list[str]:
         lines += [
             "",
             f"   {style.bold(f'ACTIVE UNTIL {until}')} ({duration(result.settings.hold)}), then everything goes back.",
-            "   ipctune commit            make it last (the files are shown first)",
+            *_commit(result),
             "   ipctune keep --for 24h    try it over a day's peak",
             f"   ipctune revert            back now        ipctune why {next(iter(result.kept))}    the evidence",
         ]
     return lines
+
+
+def _commit(result: TuneResult) -> list[str]:
+    """What is another process's is not to be committed: notes say what makes it last."""
+    theirs = any(name in KNOBS and KNOBS[name].of_target for name in result.kept)
+    return [] if theirs else ["   ipctune commit            make it last (the files are shown first)"]
 
 
 def _nothing(result: TuneResult, style: Style) -> list[str]:
@@ -151,6 +157,8 @@ def _nothing(result: TuneResult, style: Style) -> list[str]:
         return [*why, "   At a quieter hour, or with --no-guard where nobody minds.", *_cut(result, style)]
     if result.interrupted:
         return _cut(result, style)
+    if result.settings.target is not None and not result.trials:
+        return [f"   {style.bold('Nothing was changed')} at {result.settings.target.label}."]
     if result.stopped:
         larger = f"{style.bold(CAUSES.get(result.stopped, result.stopped))} comes before IPC here"
         return [f"   {larger}. To go on all the same: ipctune tune --anyway"]

@@ -22,6 +22,6 @@ def _line(part: Restored) -> str:
         return f"left alone: {where} is {part.now}, changed by someone else (the original was {part.original})"
     if part.result is Result.FAILED:
         return f"NOT RESTORED: {where}: {part.why} (the original was {part.original})"
-    if part.result in (Result.REMOVED, Result.ENDED):
+    if part.result in (Result.REMOVED, Result.ENDED, Result.GONE):
         return f"{part.result}: {where}"
     return f"{part.result}: {where} = {part.original}"

@@ -58,12 +58,12 @@ def short_load(load: LoadResult) -> str:
 
 
 def value(settings: dict[str, str]) -> str:
-    """A knob's value in short: the text alone where there is one."""
+    """A knob's value in short: the text alone where there is one; of a part's name what comes after pid and inode."""
     if not settings:
         return "none"
-    if len(settings) == 1:
+    if len(set(settings.values())) == 1:
         return next(iter(settings.values()))
-    return " ".join(f"{name}={text}" for name, text in settings.items())
+    return " ".join(f"{name.rpartition(':')[2]}={text}" for name, text in settings.items())
 
 
 def duration(seconds: float) -> str:

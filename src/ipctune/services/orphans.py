@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ipctune.errors import NotPossible, WrongUse
+from ipctune.host.calls import remove_array
 from ipctune.host.root import Root
-from ipctune.services.calls import remove_array
 from ipctune.services.model import Holder, Object
 from ipctune.services.naming import kept_in_tmp, user_names
 from ipctune.services.processes import Processes, read_processes

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ipctune.services.calls import pidfd_getfd
+from ipctune.host.calls import pidfd_getfd
 from ipctune.services.model import Holder, Use
 from ipctune.services.processes import Process, Processes
 

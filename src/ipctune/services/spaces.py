@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-from ipctune.services.calls import CLONE_NEWIPC, CLONE_NEWNET, setns
+from ipctune.host.calls import CLONE_NEWIPC, CLONE_NEWNET, setns
 
 __all__ = ["IPC", "NET", "Seen", "visit"]
 

@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ipctune.host.calls import CLONE_NEWNS, mount, mq_limits, unshare
 from ipctune.host.limits import sysvipc_columns
 from ipctune.host.model import Unseen
 from ipctune.host.text import number
-from ipctune.services.calls import CLONE_NEWNS, mount, mq_limits, unshare
 from ipctune.services.model import Holder, Object, Use
 from ipctune.services.processes import Process, Processes
 from ipctune.services.spaces import IPC, Seen, visit

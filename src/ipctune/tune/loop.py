@@ -29,6 +29,7 @@ from ipctune.tune.proof import prove, told_apart
 from ipctune.tune.refusals import find_limits, probe, remove_refusals
 from ipctune.tune.source import opened
 from ipctune.tune.summary import Findings, holders, result_of
+from ipctune.tune.target import UNMEASURED, lasting, near, not_raised, nothing_to_change, raise_limits
 from ipctune.tune.trials import run_trials
 from ipctune.tune.watching import CutShort, watch_host
 from ipctune.workload.model import Workload
@@ -93,6 +94,9 @@ def tune(
         settings = replace(settings, watch_stops=False)  # what the user names is measured: the watch informs
     findings = Findings(settings, time.strftime("tune-%Y%m%dT%H%M%SZ", time.gmtime(started)))
     findings.recovered = tuple(f"{part.where}: {part.result}" for part in recovered if part.where)
+    if settings.target is not None:
+        settings, findings.advice = near(settings)
+        findings.settings = settings
     try:
         findings.guard = Guard(host, listener.tick) if settings.guard else None
         with opened(settings) as workload:
@@ -117,7 +121,7 @@ def _run(
 ) -> None:
     clock = Clock(settings.seconds)
     _watch(host, settings, listener, findings)
-    refusal = probe(settings.spec, settings.seed) if workload is None else None
+    refusal = probe(settings.spec, settings.seed) if settings.is_pair else None
     if refusal is None and findings.stopped:
         return
     if findings.guard is not None and (why := findings.guard.ready()):
@@ -126,7 +130,9 @@ def _run(
             hint="at a quieter hour, or with --no-guard where nobody minds; nothing was changed",
         )
     findings.stopped = ""  # a workload that is refused is helped, whatever else is slow
-    if refusal is None:
+    if workload is None and not settings.is_pair:
+        plan = make_plan(host, settings, UNMEASURED)
+    elif refusal is None:
         left = clock.left() - clock.share(0.75)
         listener.stage("why", left)
         try:
@@ -147,11 +153,12 @@ def _run(
         findings.refusals.append(refusal)
         plan = _limits_plan(host, settings, refusal)
     findings.not_tried += plan.not_tried
-    findings.advice += [*holders(host, findings.evidence), *plan.advice]
+    findings.advice += [*holders(host, findings.evidence), *plan.advice, *not_raised(host, settings, plan)]
     if not plan.candidates:
+        findings.advice += nothing_to_change(settings, plan)
         return
     clock.pause()
-    if not listener.consent(plan, clock.left()):
+    if not listener.consent(plan, clock.left() if settings.is_pair or workload is not None else 1.0):
         raise _No
     clock.resume()
     if not _writes(plan):
@@ -162,7 +169,13 @@ def _run(
         if refusal is not None:
             _limits(plan, settings, refusal, session, listener, findings)
         else:
-            _speed(settings, plan, session, listener, findings, clock, workload)
+            plan, raised = raise_limits(plan, session, settings, listener)
+            if plan.candidates:
+                _speed(settings, plan, session, listener, findings, clock, workload)
+            findings.trials = [*raised, *findings.trials]
+            if session.kept and session.deadline is None:
+                _hold(session, settings, findings)
+            findings.advice += lasting(session.kept)
 
 
 def _look(

@@ -10,6 +10,7 @@ from ipctune.bench.spec import Spec
 from ipctune.host.model_watch import Watch
 from ipctune.tune.front import Front
 from ipctune.tune.model_guard import Bystander, Took
+from ipctune.tune.model_target import Hit, Target
 from ipctune.workload.model import CommandLine, Metric
 
 __all__ = [
@@ -61,7 +62,7 @@ class Settings:
     loop, None its default. `watch` is how long the machine's own programs are watched first, less in a short run, 0 for
     not at all; `watch_stops` whether a larger cause than IPC ends the run there: never where the user named what is
     measured. `beside`: length of a block with a bystander. `guard`: pause and stop where the machine's own programs
-    come short.
+    come short. With a `target` what belongs to that process is tried, and what was `refused` there is raised.
     """
 
     goal: Goal = Goal.BALANCED
@@ -85,11 +86,13 @@ class Settings:
     command: CommandLine | None = None
     workload: str = ""
     workload_rate: float | None = None
+    target: Target | None = None
+    refused: tuple[Hit, ...] = ()
 
     @property
     def is_pair(self) -> bool:
         """Whether the built-in pair is measured, and nothing that the user named."""
-        return self.command is None and not self.workload
+        return self.command is None and not self.workload and self.target is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ipctune.host.model import Host
 from ipctune.knobs.files import ALLOWED
-from ipctune.knobs.model import Cause, Hints, Kind, Knob, Value
+from ipctune.knobs.model import Cause, Hints, Kind, Knob, Scope, Value
 from ipctune.knobs.registry import KNOBS
 from ipctune.tune.evidence import Evidence, sure_causes
 from ipctune.tune.model import Advice, Goal, NotTried, Settings
@@ -50,18 +50,19 @@ def make_plan(host: Host, settings: Settings, evidence: Evidence, workload: Work
 
     What belongs to a program is tried on a workload of the user's whatever the evidence says: nothing else is changed.
     """
+    hints = {**evidence.hints, **_target_hints(settings)}
     found: list[Candidate] = []
     left: list[NotTried] = []
     order = _named(evidence)
     for knob in KNOBS.values():
         why = _left_out(host, knob, settings, order, workload)
-        values = () if why else knob.candidates(host, evidence.hints)
+        values = () if why else knob.candidates(host, hints)
         if not values:
             left.append(NotTried(knob.id, why or knob.why_not(host)))
         elif not knob.advice_only:
             found += [_candidate(_titled(knob, workload), value, settings) for value in values]
     found.sort(key=lambda c: (c.reference, c.knob.kind is Kind.OPTION, _rank(c.knob, order)))
-    wanted = [knob for knob in KNOBS.values() if knob.id not in settings.without]
+    wanted = [knob for knob in KNOBS.values() if knob.id not in settings.without and settings.target is None]
     advice = tuple(
         _advice(host, knob, evidence.hints) for knob in wanted if _advises(host, knob, evidence.hints, order)
     )
@@ -73,6 +74,8 @@ def _left_out(host: Host, knob: Knob, settings: Settings, named: Sequence[str], 
         return "left out by --only"
     if knob.id in settings.without:
         return "left out by --without"
+    if (of_target := _of_target(knob, settings, workload)) is not None:
+        return of_target
     if host.kernel.version[:2] < knob.since:
         return f"needs kernel {knob.since[0]}.{knob.since[1]}"
     if knob.kind is Kind.OPTION and Cause.REFUSED in knob.helps:
@@ -85,6 +88,28 @@ def _left_out(host: Host, knob: Knob, settings: Settings, named: Sequence[str], 
     if knob.helps.isdisjoint(named):
         return f"no evidence for it here (it helps with {', '.join(sorted(knob.helps))})"
     return ""
+
+
+def _target_hints(settings: Settings) -> Hints:
+    """What knobs of a target have to know."""
+    if settings.target is None:
+        return {}
+    hits = {f"refused:{hit.limit}": str(hit.asked) for hit in settings.refused}
+    return {"target": f"{settings.target.pid}:{settings.target.start}", **hits}
+
+
+def _of_target(knob: Knob, settings: Settings, workload: Workload | None) -> str | None:
+    """Why it is left out with the target that the settings name, or without one; "": it is not; None: others tell."""
+    target = settings.target
+    if target is None:
+        return "needs --target PID" if knob.of_target else None
+    if knob.kind is Kind.LIVE:
+        return "" if workload is not None else "needs --command or --workload, one that has the process work"
+    space = {Scope.IPC_NAMESPACE: "ipc", Scope.NET_NAMESPACE: "net"}.get(knob.scope)
+    shared = space is not None and space not in target.own_spaces
+    if knob.of_target or (knob.kind is Kind.LIMIT and shared):
+        return ""
+    return None if knob.id in settings.only else "not the target's: --only names what is tried beside it"
 
 
 def _titled(knob: Knob, workload: Workload | None) -> Knob:
