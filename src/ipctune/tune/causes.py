@@ -125,8 +125,8 @@ def _copying(_host: Host, settings: Settings) -> Iterator[Difference]:
 
 
 def _queued(host: Host, settings: Settings) -> Iterator[Difference]:
-    """SCHED_FIFO takes a vCPU from everybody else until it sleeps. A ping-pong across two vCPUs sleeps on both sides at each
-    message; a stream as fast as it goes, and a pair on one vCPU, never do: those are measured at a rate."""
+    """SCHED_FIFO takes a vCPU from everybody else until it sleeps. A ping-pong across two vCPUs sleeps on both sides at
+    each message; a stream as fast as it goes, and a pair on one vCPU, never do: those are measured at a rate."""
     spec = settings.spec
     if not host.privileges.has("CAP_SYS_NICE"):
         return
