@@ -6,11 +6,15 @@ from ipctune.host.model import Cgroup, Quota
 from ipctune.host.root import Root
 from ipctune.host.text import cpu_list, cpu_ranges, fields, number, words
 
-__all__ = ["memory_left", "read_cgroup"]
+__all__ = ["memory_room", "read_cgroup"]
 
 _V1_NO_LIMIT = 1 << 62
 _DEEPEST = 30
-_V1_MEMORY = ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes")
+_MEMORY = (
+    ("", "memory.max", "memory.current"),
+    ("", "memory.high", "memory.current"),
+    ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+)
 
 
 def read_cgroup(root: Root) -> Cgroup:
@@ -28,30 +32,31 @@ def read_cgroup(root: Root) -> Cgroup:
     return Cgroup(tuple(sorted(versions)), paths, controllers, _tightest(limits))
 
 
-def memory_left(root: Root) -> int | None:
-    """Bytes that the tightest limit on our way up still leaves, its reclaimable cache counted as free; None: no limit.
+def memory_room(root: Root) -> tuple[int, int] | None:
+    """The tightest limit of memory on our way up, in bytes, and what it still leaves; None: no limit.
 
-    Source: Documentation/admin-guide/cgroup-v2.rst (memory.max, memory.current, memory.stat), and of version 1
-    cgroup-v1/memory.rst.
+    Cache that can be given back counts as free. Source: Documentation/admin-guide/cgroup-v2.rst (memory.max,
+    memory.high, memory.current, memory.stat), and of version 1 cgroup-v1/memory.rst.
     """
     mounts, paths = _mounts(root), _paths(root)
     found = []
-    for controller, limit, use in (("", "memory.max", "memory.current"), _V1_MEMORY):
+    for controller, limit, use in _MEMORY:
         if controller in mounts and controller in paths:
             found += [
-                left
+                room
                 for folder in _upwards(mounts[controller], paths[controller])
-                if (left := _left(root, folder, limit, use)) is not None
+                if (room := _room(root, folder, limit, use)) is not None
             ]
-    return min(found, default=None)
+    return min(found, key=lambda room: room[1], default=None)
 
 
-def _left(root: Root, folder: str, limit: str, use: str) -> int | None:
+def _room(root: Root, folder: str, limit: str, use: str) -> tuple[int, int] | None:
     most, used = number(root.text(f"{folder}/{limit}")), number(root.text(f"{folder}/{use}"))
     if most is None or used is None or most >= _V1_NO_LIMIT:
         return None
-    cache = next((row[1] for row in fields(root.text(f"{folder}/memory.stat")) if row[0] == "inactive_file"), "0")
-    return max(0, most - used + (number(cache) or 0))
+    told = {row[0]: row[1] for row in fields(root.text(f"{folder}/memory.stat")) if len(row) > 1}
+    cache = number(told.get("total_inactive_file", told.get("inactive_file", "0")))  # v1 sums up under `total_`
+    return most, max(0, most - used + (cache or 0))
 
 
 def _mounts(root: Root) -> dict[str, str]:

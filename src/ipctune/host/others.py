@@ -5,60 +5,73 @@ documentation. Changes nothing.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from ipctune.host.cgroup import memory_left
+from ipctune.host.cgroup import memory_room
 from ipctune.host.look import Look, look
 from ipctune.host.model_watch import PSI_SECONDS, ProgramRates
-from ipctune.host.rates import program_rates, rates
+from ipctune.host.rates import program_rates, rates, used_on
 from ipctune.host.root import Root
 from ipctune.host.text import number, pairs, size, words
 
 __all__ = ["Moment", "Others", "between", "read_moment"]
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")  # the unit of proc_pid_statm(5)
+_WHOLE = "pid:[4026531836]"  # PROC_PID_INIT_INO, include/linux/proc_ns.h: the namespace that holds every process
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One look. `available` bytes are what new work can have, by MemAvailable and by the limits of our own control
-    groups; `total` is all memory; `own` what our processes hold resident. None is unknown."""
+    """One look. `available` bytes are what new work can have and `total` is all there is, by /proc/meminfo and by the
+    limits of our own control groups; `own` is what our processes hold resident. `whole`: every process of the machine
+    can be seen from here. None is unknown."""
 
     look: Look
     available: int | None
     total: int | None
     own: int
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Others:
     """What others got between two moments, `seconds` apart. Programs by name; times in ms a second.
 
-    `steal_share` is the part of the time that vCPUs wanted. `stalled_ms` (memory, io) is empty where the window is
-    too short to tell. `complete` is false where not every thread could be seen.
+    Of the vCPUs that were asked for, `used` is what the programs that are seen use, and `busy` all that is in use,
+    short lives included, but for our processes that still live. `steal_share` is the part of the time that vCPUs
+    wanted. `stalled_ms` (memory, io) is empty where the window is too short to tell. `complete` is false where not every
+    thread could be seen, `waits_known` where the kernel does not tell how long one waits.
     """
 
     seconds: float
     programs: Mapping[str, ProgramRates]
+    used: float
+    busy: float
     steal_ms: float
     steal_share: float
     stalled_ms: Mapping[str, float]
     complete: bool
-
-    @property
-    def vcpus(self) -> float:
-        """vCPUs that others use. What lives shorter than the window is not seen."""
-        return sum(program.vcpus for program in self.programs.values())
+    waits_known: bool
 
 
 def read_moment(root: Root) -> Moment:
     """Look once: some ms, and about 0.1 ms for each thread."""
     seen = look(root)
     told = pairs(root.text("/proc/meminfo"))
-    free = [value for value in (size(told.get("MemAvailable")), memory_left(root)) if value is not None]
+    room = memory_room(root) or (None, None)
     own = sum(_resident(root, pid) for pid in {task.pid for task in seen.tasks.own.values()})
-    return Moment(seen, min(free, default=None), size(told.get("MemTotal")), own)
+    return Moment(
+        seen,
+        _least(size(told.get("MemAvailable")), room[1]),
+        _least(size(told.get("MemTotal")), room[0]),
+        own,
+        root.link("/proc/self/ns/pid") == _WHOLE,
+    )
+
+
+def _least(*sizes: int | None) -> int | None:
+    return min((value for value in sizes if value is not None), default=None)
 
 
 def _resident(root: Root, pid: int) -> int:
@@ -66,18 +79,22 @@ def _resident(root: Root, pid: int) -> int:
     return (number(found[1]) or 0) * _PAGE if len(found) > 1 else 0
 
 
-def between(before: Moment, after: Moment) -> Others | None:
+def between(before: Moment, after: Moment, cpus: Collection[int]) -> Others | None:
     """None where no time went by."""
     found = rates(before.look, after.look)
     if found is None:
         return None
     wanted = 1000.0 * found.busy + found.steal_ms
     stalls = {name: found.stalled_ms(name) for name in ("memory", "io")}
+    tasks = after.look.tasks
     return Others(
         seconds=found.seconds,
         programs={program.name: program for program in program_rates(before.look, after.look)},
+        used=used_on(before.look, after.look, cpus),
+        busy=sum(vcpu.busy for vcpu in found.vcpus if vcpu.cpu in cpus),
         steal_ms=found.steal_ms,
         steal_share=found.steal_ms / wanted if wanted > 0 else 0.0,
         stalled_ms={name: ms for name, ms in stalls.items() if ms is not None and found.seconds >= PSI_SECONDS},
-        complete=found.complete,
+        complete=found.complete and after.whole,
+        waits_known=any(task.ran_ns for task in [*tasks.own.values(), *tasks.others.values()]),
     )

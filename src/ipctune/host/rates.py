@@ -1,14 +1,14 @@
 """Two looks → rates: a pure function, so that any two moments can be held against each other."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from ipctune.host.look import Counters, Disk, Look
 from ipctune.host.look_tasks import Key, Task
 from ipctune.host.model_watch import DiskRates, PressureRates, ProgramRates, Rates, VcpuRates
 
-__all__ = ["FULL", "program_rates", "rates"]
+__all__ = ["FULL", "program_rates", "rates", "used_on"]
 
 FULL = 0.9
 """Share of the window from which a vCPU, or a thread, is called full: the rest is less than ticks of 10 ms tell."""
@@ -144,6 +144,15 @@ def program_rates(before: Look, after: Look) -> tuple[ProgramRates, ...]:
         return ()
     ran = _ran(before.tasks.others, after.tasks.others, known=before.tasks.complete)
     return tuple(_by_name([one for one in ran if not one.task.yields], seconds))
+
+
+def used_on(before: Look, after: Look, cpus: Collection[int]) -> float:
+    """vCPUs that programs of others use of these; a thread counts where it was seen last."""
+    seconds = after.counters.at - before.counters.at
+    if not seconds > _SHORTEST:
+        return 0.0
+    ran = _ran(before.tasks.others, after.tasks.others, known=before.tasks.complete)
+    return sum(one.ran_ns for one in ran if one.task.cpu in cpus and not one.task.yields) / seconds / 1e9
 
 
 def _by_name(others: list[_Ran], seconds: float) -> list[ProgramRates]:

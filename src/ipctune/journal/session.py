@@ -102,6 +102,9 @@ def guarded(journal: Journal) -> Iterator[Session]:
     try:
         launch.start(journal.state)
         yield session
+    except BaseException:
+        session.deadline = None  # whatever ends a run early takes everything back, also what was just handed over
+        raise
     finally:
         if session.deadline is None:
             _all_back(journal, "taken back at the end")

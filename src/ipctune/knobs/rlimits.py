@@ -29,14 +29,20 @@ def present(name: str) -> tuple[int | None, int | None]:
 
 
 def lasting_lines(name: str, value: int) -> tuple[str, ...]:
-    """What makes the limit last, and what has to be started again: for a unit of systemd, for a login, for now."""
+    """What makes the limit last, and what has to be started again: for a unit of systemd, for a login, for now.
+
+    A hard limit that is higher than the value is left as it is: to name one figure alone would lower it.
+    """
     short = name.removeprefix("RLIMIT_")
-    item = short.lower()
+    item, hard = short.lower(), present(name)[1]
+    higher = hard is None or hard > value
+    unit = f"{value}:{'infinity' if hard is None else hard}" if higher else f"{value}"
     amount = value >> 10 if name == "RLIMIT_MEMLOCK" else value  # limits.conf(5) counts locked memory in KiB
     return (
-        f"a unit of systemd: systemctl edit UNIT, [Service] Limit{short}={value}, then systemctl restart UNIT",
-        f"a login: `USER - {item} {amount}` in /etc/security/limits.d/90-{item}.conf, then a new login",
-        f"this command alone: prlimit --{item}={value} COMMAND",
+        f"a unit of systemd: systemctl edit UNIT, [Service] Limit{short}={unit}, then systemctl restart UNIT",
+        f"a login: `USER {'soft' if higher else '-'} {item} {amount}` in /etc/security/limits.d/90-{item}.conf, "
+        "then a new login",
+        f"this command alone: prlimit --{item}={value}{':' if higher else ''} COMMAND",
     )
 
 

@@ -61,6 +61,8 @@ def _about(result: TuneResult, host: Host) -> Iterator[str]:
     yield f"- Goal: `{result.settings.goal}`; by ipctune {result.version}, run {result.run}"
     if result.interrupted:
         yield "- The run was interrupted: this is what was measured until then"
+    if result.took is not None and result.took.stopped:
+        yield "- The run was stopped for the machine's own programs: this is what was measured until then"
 
 
 def _workload(settings: Settings) -> str:
@@ -87,7 +89,9 @@ def _causes(result: TuneResult) -> Iterator[str]:
     for one in result.bottlenecks:
         mark = "**" if one.cause == result.bottleneck else ""
         yield f"- {mark}{one.title}: {_share(one)}{mark} ({'; '.join(one.evidence)})"
-    yield from (f"- Refused: {refusal.message}" for refusal in result.refusals)
+    own = result.settings.command is not None  # then the message is a line of the owner's program
+    for refusal in result.refusals:
+        yield f"- Refused: {f'{refusal.call}, limit {refusal.limit}' if own else refusal.message}"
     if not result.bottlenecks and not result.refusals:
         yield "- No cause was looked at"
     elif result.bottleneck == "none":

@@ -17,11 +17,13 @@ def render_took(took: Took, style: Style) -> list[str]:
     if took.paused:
         said.append(f"{len(took.paused)} pauses, {duration(took.paused_seconds)} in all.")
     memory = f"{took.memory_bytes / 1e6:.0f} MB"
-    said.append(f"The run took {took.vcpus:.2f} vCPU over {duration(took.seconds)} and {memory} at most.")
+    said.append(f"The run took {took.vcpus:.2f} vCPU over {duration(took.seconds)} and {memory} of memory.")
     if took.waited and took.most_wait_ms >= 1:
         said.append(f"{took.waited} waited up to {took.most_wait_ms:.0f} ms/s longer for a vCPU than before.")
-    elif took.looks > 2:
-        said.append("None of your programs waited longer for a vCPU than before.")
+    elif not took.waits_known:
+        said.append("How long your programs waited for a vCPU can't be seen here.")
+    else:
+        said.append("None of your programs that could be followed waited longer for a vCPU than before.")
     if not took.complete:
         said.append("Not every program could be seen from here.")
     if took.watchdog_oom is not None and took.watchdog_oom > _SPARED:

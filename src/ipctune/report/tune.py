@@ -54,7 +54,9 @@ def _share(share: float | None, low: float | None, high: float | None) -> str:
     return f"{percentage(share)} ({max(0.0, low) * 100:.0f} … {max(0.0, high) * 100:.0f})"
 
 
-def render_plan(plan: Plan, seconds: float, undo: str, places: Sequence[str], style: Style) -> str:
+def render_plan(
+    plan: Plan, seconds: float, undo: str, places: Sequence[str], style: Style, *, guard: bool = True
+) -> str:
     """What is going to be set, how it comes back, and every path that may be written."""
     lines = [_title("3  PLAN", f"about {duration(seconds)}", style)]
     lines.append(style.dim(f"   {'try':<34}{'now -> tried':<16}{'scope':<10}comes back"))
@@ -66,7 +68,8 @@ def render_plan(plan: Plan, seconds: float, undo: str, places: Sequence[str], st
         lines.append(f"   Not tried: {len(plan.not_tried)} other settings (--dry-run lists them and why).")
     lines.append("   Writes nothing but:")
     lines += [f"     {path}" for path in (*plan.writes, *places)]
-    lines += [style.dim(line) for line in folded(f"Your services come first. {BOUNDS}", "   ")]
+    first = f"Your services come first. {BOUNDS}" if guard else "--no-guard: it neither pauses nor stops for others."
+    lines += [style.dim(line) for line in folded(first, "   ")]
     if plan.writes:
         lines.append(f"   Undo without ipctune: sh {undo}")
     return "\n".join(lines)

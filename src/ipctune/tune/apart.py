@@ -122,8 +122,8 @@ class LeaveOneOut:
         whole = SetSwitch(switches)
         asked, rng = self.settings, self.rng
 
-        def check(_: object) -> None:
-            self.check(whole.off)  # a pause is for all of them, not for the member alone
+        def check(_: object) -> bool:
+            return self.check(whole.off)  # a pause is for all of them, not for the member alone
 
         measured = [
             Pairs(points, Without(switches, switch), asked.block, asked.rest, rng, settle, check)

@@ -5,7 +5,6 @@ Measured in blocks of their own, once a candidate has won and before it is kept:
 
 import random
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from ipctune.bench.bystander import PERIOD_NS, WORK_NS, beside, rounds_of
@@ -14,6 +13,7 @@ from ipctune.bench.spec import Spec
 from ipctune.judge.confirm import confirm
 from ipctune.judge.flips import pairs_of
 from ipctune.judge.order import pair_orders
+from ipctune.tune.guard import Check
 from ipctune.tune.model_guard import Bystander
 from ipctune.tune.switch import Switch
 
@@ -41,7 +41,7 @@ class Beside:
     rng: random.Random
     rounds: int | None = None
 
-    def of(self, switch: Switch, check: Callable[[Callable[[], None]], None]) -> Bystander:
+    def of(self, switch: Switch, check: Check) -> Bystander:
         """The bystander with the switch on against off. Raises what the core raises."""
         if self.rounds is None:
             switch.off()

@@ -22,7 +22,7 @@ from ipctune.tune.budget import Clock, shortage
 from ipctune.tune.command_limits import Helped, runs_with
 from ipctune.tune.evidence import Evidence, gather
 from ipctune.tune.exposure import watch
-from ipctune.tune.guard import Check, Guard, Stopped, nobody_looks
+from ipctune.tune.guard import Guard, Stopped
 from ipctune.tune.model import Advice, Outcome, Refusal, Settings, Trial, TuneResult
 from ipctune.tune.plan import Candidate, Plan, make_plan, writes
 from ipctune.tune.proof import prove, told_apart
@@ -92,22 +92,25 @@ def tune(
     settings = replace(settings, spec=placed(host, settings.spec))
     if not settings.is_pair:
         settings = replace(settings, watch_stops=False)  # what the user names is measured: the watch informs
-    findings = Findings(settings, time.strftime("tune-%Y%m%dT%H%M%SZ", time.gmtime(started)))
+    findings = Findings(
+        settings,
+        time.strftime("tune-%Y%m%dT%H%M%SZ", time.gmtime(started)),
+        Guard(host, listener.tick, on=settings.guard),
+    )
     findings.recovered = tuple(f"{part.where}: {part.result}" for part in recovered if part.where)
     if settings.target is not None:
         settings, findings.advice = near(settings)
         findings.settings = settings
     try:
-        findings.guard = Guard(host, listener.tick) if settings.guard else None
         with opened(settings) as workload:
             _run(host, settings, journal, listener, findings, workload)
     except _No:
         raise Declined(result_of(host, findings, started)) from None
     except Stopped:
-        findings.kept, findings.until = {}, None
+        findings.cut("the run was stopped before the proof")
     except KeyboardInterrupt:
         findings.interrupted = True
-        findings.kept, findings.until = {}, None
+        findings.cut("the run was interrupted before the proof")
     return result_of(host, findings, started)
 
 
@@ -124,7 +127,7 @@ def _run(
     refusal = probe(settings.spec, settings.seed) if settings.is_pair else None
     if refusal is None and findings.stopped:
         return
-    if findings.guard is not None and (why := findings.guard.ready()):
+    if why := findings.guard.ready():
         raise NotPossible(
             f"not now: {why}",
             hint="at a quieter hour, or with --no-guard where nobody minds; nothing was changed",
@@ -176,6 +179,7 @@ def _run(
             if session.kept and session.deadline is None:
                 _hold(session, settings, findings)
             findings.advice += lasting(session.kept)
+    findings.held = session.deadline is not None
 
 
 def _look(
@@ -192,18 +196,15 @@ def _guarded_tick(listener: Listener, findings: Findings, workload: Workload | N
 
     What others do while a workload of the user's runs belongs to it: a service that its client drives, say.
     """
-    guard = findings.guard
 
     def tick(text: str) -> None:
         listener.tick(text)
-        if guard is not None:
-            guard.check() if workload is None else guard.know()
+        if workload is None:
+            findings.guard.check()
+        else:
+            findings.guard.know()
 
     return tick
-
-
-def _check(findings: Findings) -> Check:
-    return nobody_looks if findings.guard is None else findings.guard.check
 
 
 def _helped(helped: Helped | None, failed: WorkloadFailed, listener: Listener, findings: Findings) -> None:
@@ -225,8 +226,13 @@ def _watch(host: Host, settings: Settings, listener: Listener, findings: Finding
     if seconds <= 0:
         return
     listener.stage("watch", seconds)
+
+    def tick(text: str) -> None:
+        listener.tick(text)
+        findings.guard.watch()
+
     try:
-        findings.watch = watch_host(host, seconds, settings.seed, listener.tick)
+        findings.watch = watch_host(host, seconds, settings.seed, tick)
     except CutShort as cut:
         findings.watch = cut.watch
         raise
@@ -287,7 +293,7 @@ def _speed(
     journal = session.journal if session else None
     rng = random.Random(settings.seed + 1)
     listener.stage("trials", clock.share(0.5))
-    check = _check(findings)
+    check = findings.guard.check
     winners = run_trials(
         plan, settings, journal, listener, findings.trials, findings.not_tried, clock, rng, workload, check
     )

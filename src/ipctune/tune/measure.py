@@ -24,7 +24,7 @@ class Pairs:
     """Measures pairs of arms, each over the same loads, and collects them by load.
 
     The slow load comes first in every arm: after the rest vCPUs are as cold as a client at that rate finds them. After
-    each arm `check` may look at the rest of the machine, and pause, or end the run.
+    each block `check` may look at the rest of the machine, and pause, or end the run.
     """
 
     points: Sequence[Point]
@@ -47,14 +47,18 @@ class Pairs:
         return min(s.pairs() for s in self.series)
 
     def _arm(self, is_b: bool, first: int | None) -> None:
+        self._set(is_b)
+        for point, series in list(zip(self.points, self.series, strict=True))[:first]:
+            self._block(self.switch.spec(point, on=is_b), series.b if is_b else series.a)
+            if self.check(self.switch.off):
+                self._set(is_b)
+
+    def _set(self, is_b: bool) -> None:
         if is_b:
             self.switch.on()
         else:
             self.switch.off()
         time.sleep(max(self.rest, self.settle))
-        for point, series in list(zip(self.points, self.series, strict=True))[:first]:
-            self._block(self.switch.spec(point, on=is_b), series.b if is_b else series.a)
-        self.check(self.switch.off)
 
     def _block(self, point: Point, arm: Arm) -> None:
         before, start = self.switch.own_cpu_ns(), time.monotonic()

@@ -26,10 +26,12 @@ class Bystander:
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """What a run took from the machine's own programs. `vcpus` on average over its `seconds`; `memory_bytes` at most.
+    """What a run took from the machine's own programs. `vcpus` on average over its `seconds`; `memory_bytes` is what
+    its processes held at most between blocks.
 
     `paused` says why, once for each pause; `most_wait_ms` is how much longer than before the program `waited` waited
-    for a vCPU at most, ms a second; `complete` is false where not every program could be seen; `stopped` is why the run
+    for a vCPU at most, ms a second; `complete` is false where not every program could be seen, `waits_known`
+    where the kernel does not tell how long one waits; `stopped` is why the run
     was ended. `watchdog_oom` is the watchdog's oom_score_adj (proc_pid_oom_score_adj(5)); None: there was none.
     """
 
@@ -42,5 +44,6 @@ class Took:
     most_wait_ms: float
     waited: str
     complete: bool
+    waits_known: bool = True
     stopped: str = ""
     watchdog_oom: int | None = None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
+from ipctune.errors import IpctuneError
 from ipctune.journal.change import Change
 from ipctune.journal.session import Session
 from ipctune.tune.apart import LeaveOneOut, settle_of
@@ -53,9 +54,12 @@ def prove(
         spare = clock.left() - reserve if fits else max(clock.share(0.25), clock.left())
         proof = _measure(changes, settings, spare, rng, tick, workload, check)
         if proof.held and len(changes) > 1:
-            rest = apart.contributing(changes, least)
-            if len(rest) < len(changes):
-                proof = _measure(rest, settings, clock.left(), rng, tick, workload, check)
+            try:
+                rest = apart.contributing(changes, least)
+                if len(rest) < len(changes):
+                    proof = _measure(rest, settings, clock.left(), rng, tick, workload, check)
+            except IpctuneError as error:  # the minutes before it are worth a report
+                return replace(proof, held=False, why=error.what, apart=tuple(apart.found))
             proof, changes = replace(proof, apart=tuple(apart.found)), rest
         if proof.held:
             for change in changes:

@@ -12,7 +12,7 @@ from ipctune.knobs.model import Kind
 from ipctune.knobs.registry import KNOBS
 from ipctune.tune.evidence import Evidence, sure_causes
 from ipctune.tune.guard import Guard
-from ipctune.tune.model import Advice, Bottleneck, NotTried, Proof, Refusal, Settings, Trial, TuneResult
+from ipctune.tune.model import Advice, Bottleneck, NotTried, Outcome, Proof, Refusal, Settings, Trial, TuneResult
 from ipctune.tune.pareto import fronts
 
 __all__ = ["Findings", "holders", "result_of", "shown_within"]
@@ -24,6 +24,7 @@ class Findings:
 
     settings: Settings
     run: str
+    guard: Guard
     evidence: Evidence | None = None
     refusals: list[Refusal] = field(default_factory=list)
     trials: list[Trial] = field(default_factory=list)
@@ -36,8 +37,17 @@ class Findings:
     interrupted: bool = False
     watch: Watch | None = None
     stopped: str = ""
-    guard: Guard | None = None
     watchdog_oom: int | None = None
+    held: bool = False
+
+    def cut(self, why: str) -> None:
+        """The run ended early. What the deadline holds already stays so; anything else has been taken back."""
+        if self.held:
+            return
+        self.kept, self.until = {}, None
+        for i, trial in enumerate(self.trials):
+            if trial.outcome is Outcome.KEPT:
+                self.trials[i] = replace(trial, outcome=Outcome.UNDECIDED, why=f"won its trial; {why}")
 
 
 def holders(host: Host, evidence: Evidence | None) -> list[Advice]:
@@ -82,7 +92,7 @@ def result_of(host: Host, findings: Findings, started: float) -> TuneResult:
         needs_root=_needs_root(host, evidence),
         watch=findings.watch,
         stopped=findings.stopped,
-        took=None if findings.guard is None else replace(findings.guard.took(), watchdog_oom=findings.watchdog_oom),
+        took=replace(findings.guard.took(), watchdog_oom=findings.watchdog_oom),
         fronts=fronts(findings.trials),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ipctune.errors import NotPossible
+from ipctune.errors import IpctuneError, NotPossible
 from ipctune.host.polltime import idle_vcpus
 from ipctune.journal.store import Journal
 from ipctune.knobs.model import Kind
@@ -107,8 +107,12 @@ def _one(
             share = 1 if candidate.reference or candidate.knob.kind is Kind.OPTION else family
             tried = try_out(pairs, settings, most=most, family=share, tick=tick)
             idle, beside = None, None
+            failed = ""
             if tried.judgement.keep and stays(candidate):
-                idle, beside = winning.look(switch, title)
+                try:
+                    idle, beside = winning.look(switch, title)
+                except IpctuneError as error:  # it has won: that its price is not known is no fault of the kernel's
+                    failed = f"won, but its price on others could not be measured: {error.what}"
     except NotPossible as refused:
         return _refused(candidate, refused)
     except (KeyboardInterrupt, Stopped) as cause:
@@ -120,7 +124,8 @@ def _one(
     )
     if judgement.keep and beside is not None and beside.word == "worse":
         judgement = replace(judgement, keep=False, why=_harms(beside))
-    return replace(_trial(candidate, tried, judgement, idle, settings.goal), bystander=beside)
+    trial = replace(_trial(candidate, tried, judgement, idle, settings.goal), bystander=beside)
+    return replace(trial, outcome=Outcome.UNDECIDED, why=failed) if failed else trial
 
 
 def _harms(beside: Bystander) -> str:

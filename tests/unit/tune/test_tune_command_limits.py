@@ -130,9 +130,18 @@ def test_nothing_is_tried_where_nothing_was_refused_or_nothing_is_limited(monkey
     assert knob.why_not(host()) == "it is unlimited already"
 
 
-def test_limits_conf_counts_locked_memory_in_kib_and_the_rest_in_bytes() -> None:
+def test_limits_conf_counts_locked_memory_in_kib_and_the_rest_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ipctune.knobs.rlimits.present", lambda _name: (8192, 8192))
     assert any("`USER - memlock 65536`" in line for line in rlimits.lasting_lines("RLIMIT_MEMLOCK", 64 << 20))
     assert any("`USER - msgqueue 8388608`" in line for line in rlimits.lasting_lines("RLIMIT_MSGQUEUE", 8 << 20))
+
+
+def test_a_hard_limit_that_is_higher_is_not_lowered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ipctune.knobs.rlimits.present", lambda _name: (8192, None))
+    unit, login, command = rlimits.lasting_lines("RLIMIT_MSGQUEUE", 8 << 20)
+    assert "LimitMSGQUEUE=8388608:infinity" in unit
+    assert "`USER soft msgqueue 8388608`" in login
+    assert "--msgqueue=8388608: " in command
 
 
 def test_the_screens_say_what_showed_it_and_how_it_lasts() -> None:
