@@ -131,7 +131,7 @@ def running(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
     sleeps = f"(setsid setsid sleep {_SLEEP} &); sleep {_SLEEP} & {core()}"
     hangs = f"test $(cat {HALTPOLL_NS}) = 0 || sleep {_SLEEP}"
     words = ["tune", "--command", f"{sleeps}; {hangs}", "--metric", "json:latency.p50", "--lower-is-better"]
-    words += ["--only", "haltpoll", "--time", "34s", "--rest", "0.1", "--seed", "1", "--timeout", "60s"]
+    words += ["--only", "haltpoll", "--time", "46s", "--rest", "0.1", "--seed", "1", "--timeout", "60s"]
     made = subprocess.Popen(
         [sys.executable, "-P", "-m", "ipctune", *words],
         env=environment(tmp_path / "state"),

@@ -40,8 +40,8 @@ class Others:
 
     Of the vCPUs that were asked for, `used` is what the programs that are seen use, and `busy` all that is in use,
     short lives included, but for our processes that still live. `steal_share` is the part of the time that vCPUs
-    wanted. `stalled_ms` (memory, io) is empty where the window is too short to tell. `complete` is false where not every
-    thread could be seen, `waits_known` where the kernel does not tell how long one waits.
+    wanted. `stalled_ms` (memory, io) is empty where the window is too short to tell. `complete` is false where not
+    every thread could be seen, `waits_known` where the kernel does not tell how long one waits.
     """
 
     seconds: float
