@@ -117,7 +117,7 @@ command = "{sys.executable} {{here}}/ask.py {{folder}}/s {{seconds}}"
 metric = 'median ([0-9]+) ns'
 lower_is_better = true
 '''
-_SHORT = ("--time", "32s", "--block", "0.05", "--rest", "0.05", "--only", "haltpoll", "--goal", "latency", "--json")
+_SHORT = ("--time", "42s", "--block", "0.05", "--rest", "0.05", "--only", "haltpoll", "--goal", "latency", "--json")
 
 
 @pytest.fixture
