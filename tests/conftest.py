@@ -4,6 +4,7 @@ Both are checked where `CI=true`; `--strict-skips` and `--leftovers` turn them o
 """
 
 import os
+import signal
 from collections.abc import Mapping
 
 import pytest
@@ -20,6 +21,9 @@ _LONG = (
 )
 """Kills, commands and real servers: minutes. CI runs them, and `./test --all`."""
 _CI = os.environ.get("CI") == "true"
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background by a shell, we would hand on that Ctrl-C is ignored, and tests press it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 _unlisted: list[str] = []
 _left: list[str] = []
 _before: Mapping[str, str] = {}
