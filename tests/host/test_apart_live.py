@@ -37,7 +37,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def test_what_does_nothing_leaves_the_set_and_what_helps_stays(journal: Journal) -> None:
     host, more = read_host(), str(int(DATAGRAMS.read_text()) + 1)
-    settings = Settings(goal=Goal.LATENCY, rate=12_000.0, block=0.05, rest=0.08, seconds=36.0)
+    settings = Settings(goal=Goal.LATENCY, rate=12_000.0, block=0.05, rest=0.08, seconds=28.0)
     settings = replace(settings, spec=placed(host, settings.spec))
     winners = [
         Candidate(KNOBS["haltpoll"], {"guest_halt_poll_ns": "200000"}, {}),

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_everything_is_back_after_every_kill() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.kills", "--spread", "90", "--hold", "0.3"],
+        [sys.executable, "-m", "benchmarks.kills", "--spread", "78", "--hold", "0.3"],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
         capture_output=True,

@@ -62,7 +62,7 @@ def present(path: Path, text: str) -> Iterator[None]:
 def selected(journal: Journal, knob: str, settings: Settings, host: Host | None = None) -> Trial:
     """The trial of that knob in a run that the user narrowed to it."""
     short = dataclasses.replace(
-        settings, only=(knob,), seconds=max(25.0, 240 * settings.block), rest=0.08, idle=0.3, hold=60.0, pairs=12
+        settings, only=(knob,), seconds=max(23.0, 240 * settings.block), rest=0.05, idle=0.3, hold=60.0, pairs=12
     )
     with exclusive(journal):
         result = tune(host or read_host(quick=True), short, journal, Silent())
@@ -70,7 +70,7 @@ def selected(journal: Journal, knob: str, settings: Settings, host: Host | None 
 
 
 # So many that a vCPU that polls is met awake at the rate as well: a gain that few short blocks show at both loads.
-SHORT = Settings(rate=12_000.0, block=0.04, watch=0.0, beside=0.05)
+SHORT = Settings(rate=12_000.0, block=0.04, watch=0.0, beside=0.03)
 LATENCY = dataclasses.replace(SHORT, goal=Goal.LATENCY)
 
 

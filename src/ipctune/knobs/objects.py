@@ -9,12 +9,12 @@ import errno
 import fcntl
 import os
 import shlex
-import socket
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import sleep
+from typing import TYPE_CHECKING
 
 from ipctune.errors import NotPossible
 from ipctune.host.calls import pidfd_getfd, queue, set_queue_bytes
@@ -22,9 +22,12 @@ from ipctune.knobs.marks import Mark, parse
 from ipctune.knobs.model import Part
 from ipctune.knobs.others import Ended, descriptor, inside, is_text_of_numbers, refuse
 
+if TYPE_CHECKING:  # where it is used: the watchdog, which imports all knobs, stays small
+    import socket
+
 __all__ = ["MarkedParts", "PipePart", "QueuePart", "SocketPart"]
 
-_FORCED = getattr(socket, "SO_SNDBUFFORCE", 32)
+_FORCED = 32  # SO_SNDBUFFORCE, include/uapi/asm-generic/socket.h
 _TRIES, _PAUSE = 100, 0.01  # of a pipe that holds more than it is to have: its reader may be about to read
 
 
@@ -163,10 +166,14 @@ class SocketPart(_Live):
         return f"SO_SNDBUF of socket:[{self.mark.inode}] of process {self.mark.pid}"
 
     def _get(self) -> int:
+        import socket
+
         with self._socket() as found:
             return found.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
 
     def _set(self, value: int) -> None:
+        import socket
+
         with self._socket() as found:
             try:
                 found.setsockopt(socket.SOL_SOCKET, _FORCED, value // 2)
@@ -174,7 +181,9 @@ class SocketPart(_Live):
                 found.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, value // 2)
 
     @contextmanager
-    def _socket(self) -> Iterator[socket.socket]:
+    def _socket(self) -> Iterator["socket.socket"]:
+        import socket
+
         with descriptor(self.mark) as (_, pid, number):
             try:
                 fd = pidfd_getfd(pid, int(number))  # its folder is open: the pid can't be another's unless it ended
