@@ -23,7 +23,8 @@ EXIT_CODES = """Exit codes:
   0    done, whatever was found
   1    only where a check asks for it (--check)
   2    wrong use
-  3    not possible here (privileges, kernel, another run)
+  3    not possible here or now (privileges, kernel, another run,
+       nothing active, other programs come short, a command that fails)
   70   internal error
   130  ended by Ctrl-C"""
 """The end of every help page."""

@@ -22,7 +22,7 @@ class _Duration(_Type):
             return float(value)
         match = re.fullmatch(r"(\d{1,7}(?:\.\d{1,3})?)\s*(s|m|min|h|d)?", str(value).strip())
         if match is None or float(match[1]) <= 0:
-            self.fail(f"{value!r} is not a duration; 90s, 3m, 24h are", param, ctx)
+            self.fail(f"{value!r} is no duration above 0; 90s, 3m, 24h, 2d are (a number alone is seconds)", param, ctx)
         return float(match[1]) * {"s": 1, None: 1, "m": 60, "min": 60, "h": 3600, "d": 86400}[match[2]]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from ipctune.errors import Exit, NotPossible, WrongUse
+from ipctune.errors import Exit, NotPossible
 
 if TYPE_CHECKING:
     from ipctune.tune.model import TuneResult
@@ -32,14 +32,14 @@ def command(knob: str, as_json: bool) -> int:
     Touches: nothing.
     Needs:   root to see root's runs.
     """
+    from ipctune.cli.knob_names import knob_named
     from ipctune.host.state import open_state
     from ipctune.knobs.registry import KNOBS
     from ipctune.report.style import Style
     from ipctune.report.why import render
     from ipctune.tune.save import newest
 
-    if knob not in KNOBS:
-        raise WrongUse(f"there is no knob {knob}", hint=f"one of {', '.join(KNOBS)}")
+    knob = knob_named(knob)
     state = open_state(create=False)
     found = (
         newest(state, lambda run: knob in {*(t.knob for t in run.trials), *(n.knob for n in run.not_tried)})

@@ -46,8 +46,16 @@ def _known(meaning: Meaning, style: Style) -> Iterator[str]:
 def _cause(cause: Cause, style: Style) -> Iterator[str]:
     yield from _wrapped(f"{cause.limit}: {cause.when}", " ", "   ")
     for use in cause.uses:
-        row = use_row(use)[:_WIDTH].rstrip()
-        yield style.red(row) if use.full >= NEAR else row
+        for row in _row(use_row(use)):
+            yield style.red(row) if use.full >= NEAR else row
+
+
+def _row(text: str) -> list[str]:
+    """The columns as they are, and what does not fit in lines below: nobody can look up half a pid."""
+    if len(text.rstrip()) <= _WIDTH:
+        return [text.rstrip()]
+    at = text.rfind(" ", 0, _WIDTH)
+    return [text[:at].rstrip(), *_wrapped(text[at:].strip(), " " * 6, " " * 6)]
 
 
 def _now(meaning: Meaning) -> list[str]:

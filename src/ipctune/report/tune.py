@@ -23,6 +23,8 @@ __all__ = ["render", "render_plan", "render_trial", "render_why"]
 _BAR = 26
 _STARTED = {"placement": "`taskset -c VCPU`", "sched-batch": "`chrt --batch 0`"}
 """How a command is started so that it inherits what was tried on it."""
+_THEIRS = {"placement": "Belongs to the programs (`taskset -c VCPU PROGRAM`, or CPUAffinity= in their units)"}
+"""What their owner types."""
 
 
 def render_why(found: Evidence, style: Style) -> str:
@@ -272,7 +274,7 @@ def _advice_trials(result: TuneResult) -> list[str]:
         what = "metric" if any(load.metric for load in trial.loads) else "median"
         gains = "; ".join(f"{effect(load.p50)} {load_name(load)}" for load in trial.loads)
         whose = _STARTED.get(trial.knob, "") if result.settings.command else ""
-        whose = f"Start it with {whose}" if whose else "Belongs to the programs"
+        whose = f"Start it with {whose}" if whose else _THEIRS.get(trial.knob, "Belongs to the programs")
         lines += folded(f"{trial.title}: {what} {gains}. {whose}: nothing is set.", "   ")
     return lines
 
