@@ -12,14 +12,16 @@ from tests.leftovers import left, snapshot
 from tests.skips import listed, read_skips
 
 _LONG = (
+    "test_apart_live.py",
     "test_command_live.py",
     "test_guard_live.py",
     "test_kills.py",
+    "test_scenarios.py",
     "test_target_tuned.py",
     "test_workload_live.py",
     "test_workload_own.py",
 )
-"""Kills, commands and real servers: minutes. CI runs them, and `./test --all`."""
+"""Kills, whole runs, commands and real servers: minutes. CI runs them, and `./test --all`."""
 _CI = os.environ.get("CI") == "true"
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background by a shell, we would hand on that Ctrl-C is ignored, and tests press it.
