@@ -181,7 +181,7 @@ def _nothing(result: TuneResult, style: Style) -> list[str]:
             *map(_indent, figures(best.loads, result.settings.goal)),
             f"     {best.why}",
             *(
-                f"   What it gains and costs decides: ipctune tune --goal {goal} --only {best.knob}"
+                f"   What it gains and costs decides: ipctune tune{_same(result)} --goal {goal} --only {best.knob}"
                 for goal in _elsewhere(result, best)
             ),
         ]
@@ -252,6 +252,11 @@ def _best(trials: Sequence[Trial], goal: Goal) -> Trial | None:
     """The rejected trial that does most for the goal's own figure."""
     found = [t for t in trials if t.outcome is Outcome.REJECTED]
     return min(found, key=lambda t: sum(lower(goal, load) for load in t.loads), default=None)
+
+
+def _same(result: TuneResult) -> str:
+    """The words that measure the same again, where they are short."""
+    return f" --workload {result.settings.workload}" if result.settings.workload else ""
 
 
 def _elsewhere(result: TuneResult, trial: Trial) -> list[Goal]:
