@@ -1,4 +1,5 @@
-"""A booted machine for those files that take one; and a second try for tests whose verdict hangs on real noise.
+"""What several files take: a booted machine, a process to be changed, a look that all is as it was; and a second try
+for tests whose verdict hangs on real noise.
 
 Their blocks are short for a test's sake. The summary shows each that needed it (`R`); what holds only now and then
 fails both tries soon.
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from tests.host.nspawn import Booted, machine
+from tests.host.target import Target, a_target
+from tests.leftovers import left, snapshot
 
 __all__ = ["NOISY"]
 
@@ -37,6 +40,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == _HERE and item.path.name in NOISY:
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=1))
+
+
+@pytest.fixture
+def as_it_was() -> Iterator[None]:
+    """No setting and no object is left by the test."""
+    before = snapshot()
+    yield
+    assert left(before) == []
+
+
+@pytest.fixture
+def target() -> Iterator[Target]:
+    """A process in namespaces of its own, with a pipe, a socket and a queue."""
+    with a_target() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from tests.host.journaled import leases
 from tests.host.namespaced import CASES as PRIVATE
-from tests.leftovers import left, snapshot
 from tests.unit.journal.make import journal_in
 
 from ipctune.errors import NotPossible
@@ -37,12 +36,7 @@ ONE_MORE = {"vm.swappiness": 1, "vm.nr_hugepages": 1}
 ALL = [k for k in KNOBS.values() if k.kind in (Kind.FILES, Kind.LEASE, Kind.LIMIT) and not k.of_target]
 WRITING = [k for k in ALL if k.id not in ELSEWHERE | PRIVATE.keys()]
 
-
-@pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    before = snapshot()
-    yield
-    assert left(before) == []
+pytestmark = pytest.mark.usefixtures("as_it_was")
 
 
 @pytest.fixture

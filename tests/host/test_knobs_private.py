@@ -4,12 +4,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.host.namespaced import CASES
-from tests.leftovers import left, snapshot
 
 from ipctune.journal.restore import Result
 from ipctune.knobs.model import Kind, Scope
@@ -17,12 +15,7 @@ from ipctune.knobs.registry import KNOBS
 
 TOP = Path(__file__).parents[2]
 
-
-@pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    before = snapshot()
-    yield
-    assert left(before) == []
+pytestmark = pytest.mark.usefixtures("as_it_was")
 
 
 @pytest.mark.parametrize("knob", CASES)

@@ -12,8 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.host.target import LOW, TOP, Target, a_target
-from tests.leftovers import left, snapshot
+from tests.host.target import LOW, TOP, Target
 
 from ipctune.errors import NotPossible
 from ipctune.host import read_host
@@ -37,20 +36,10 @@ LIMITS = {"target-ipc-limits": "msgmni", "target-net-limits": "somaxconn"}
 REFUSED = {"refused:kernel.msgmni": "32001", "refused:net.core.somaxconn": "9000"}
 PATIENCE = 20.0
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="other namespaces are root's to enter")
-
-
-@pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    before = snapshot()
-    yield
-    assert left(before) == []
-
-
-@pytest.fixture
-def target() -> Iterator[Target]:
-    with a_target() as made:
-        yield made
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="other namespaces are root's to enter"),
+    pytest.mark.usefixtures("as_it_was"),
+]
 
 
 @pytest.fixture

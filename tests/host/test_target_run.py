@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.host.target import TOP, Target, a_target
-from tests.leftovers import left, snapshot
+from tests.host.target import TOP, Target
 
 from ipctune.errors import Exit, NotPossible
 from ipctune.host.core import find_core
@@ -20,20 +19,10 @@ from ipctune.tune.target import find_target
 
 _NOBODY = 65534
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="other namespaces are root's to enter")
-
-
-@pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    before = snapshot()
-    yield
-    assert left(before) == []
-
-
-@pytest.fixture
-def target() -> Iterator[Target]:
-    with a_target() as made:
-        yield made
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="other namespaces are root's to enter"),
+    pytest.mark.usefixtures("as_it_was"),
+]
 
 
 class Ipctune:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from tests.host.target import TOP
-from tests.leftovers import left, snapshot
 
 from ipctune.errors import Exit
 from ipctune.host.core import find_core
@@ -53,14 +52,10 @@ print("MB/s", int(sys.argv[2]) / 1e6 / (time.monotonic() - start), "capacity", s
 """
 METRIC = ("--metric", "MB/s ([0-9.]+)")
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="another process's pipes are root's to change")
-
-
-@pytest.fixture(autouse=True)
-def _as_it_was() -> Iterator[None]:
-    before = snapshot()
-    yield
-    assert left(before) == []
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="another process's pipes are root's to change"),
+    pytest.mark.usefixtures("as_it_was"),
+]
 
 
 @contextmanager
