@@ -5,11 +5,11 @@ Sources: proc_sys_kernel(5), mq_overview(7), pipe(7), socket(7), unix(7).
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from ipctune.host.model import Host
-from ipctune.knobs.files import FilePart, allow
-from ipctune.knobs.model import Cause, Hints, Kind, Knob, Lasting, Parts, Scope, Value
+from ipctune.knobs.files import FilePart
+from ipctune.knobs.model import Cause, Hints, Kind, Knob, Lasting, Scope
+from ipctune.knobs.single import file_knob
 
 __all__ = ["KNOBS", "MOST_OBJECTS", "NO_MECHANISM", "Wanted", "limit_knob", "rounded_up", "sysctl_path"]
 
@@ -64,27 +64,24 @@ def limit_knob(
     not_tried: str = "",
 ) -> Knob:
     """A sysctl that is a ceiling; its id is the sysctl's name, and so is that of its one part."""
-    path = allow(sysctl_path(name))
+    path = sysctl_path(name)
 
-    def parts() -> Parts:
-        return {name: FilePart(path)} if Path(path).exists() else {}
-
-    def candidates(host: Host, hints: Hints) -> Sequence[Value]:
+    def texts(host: Host, hints: Hints) -> Sequence[str]:
         present = FilePart(path).read()
         text = None if present is None or not host.privileges.root else wanted(host, hints, present)
-        return () if text is None else ({name: text},)
+        return () if text is None else (text,)
 
     def why_not(host: Host) -> str:
         return "no refusal was recorded" if host.privileges.root else "no refusal was recorded, or not root"
 
-    return Knob(
-        id=name,
-        title=title,
+    return file_knob(
+        name,
+        path,
         kind=Kind.LIMIT,
         scope=scope,
-        helps=frozenset({Cause.REFUSED}),
-        parts=parts,
-        candidates=candidates,
+        title=title,
+        helps=Cause.REFUSED,
+        texts=texts,
         why_not=why_not,
         price=price,
         reach=reach,

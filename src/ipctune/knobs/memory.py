@@ -76,7 +76,7 @@ KNOBS = (
         "shmem-huge-pages",
         "/sys/kernel/mm/transparent_hugepage/shmem_enabled",
         part="shmem_enabled",
-        kind=ChoicePart,
+        make=ChoicePart,
         title="transparent huge pages for shared memory",
         helps=Cause.PAGE_FAULTS,
         texts=_shmem_pages,

@@ -1,4 +1,4 @@
-"""A knob that is one file of the machine; `limits.limit_knob` is its like for ceilings."""
+"""A knob that is one file of the machine."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -25,14 +25,16 @@ def file_knob(
     reach: str,
     source: str,
     part: str = "",
-    kind: Callable[[str], Part] = FilePart,
+    make: Callable[[str], Part] = FilePart,
+    kind: Kind = Kind.FILES,
+    scope: Scope = Scope.HOST,
     lasting: Lasting = Lasting.NONE,
     settle: float = 0.0,
     since: tuple[int, int] = (0, 0),
     not_tried: str = "",
     needs_history: bool = False,
 ) -> Knob:
-    """A setting of the whole machine in one file, which goes on the allow-list; its one part is `part`, or `name`.
+    """A setting in one file, which goes on the allow-list; its one part is `part`, or `name`.
 
     Without the file it has no part. It can't be asked for by pathlib: below a folder that we may not enter that raises.
     """
@@ -40,7 +42,7 @@ def file_knob(
     only = part or name
 
     def parts() -> Parts:
-        return {only: kind(path)} if os.path.lexists(path) else {}
+        return {only: make(path)} if os.path.lexists(path) else {}
 
     def candidates(host: Host, hints: Hints) -> Sequence[Value]:
         return tuple({only: text} for text in texts(host, hints))
@@ -48,8 +50,8 @@ def file_knob(
     return Knob(
         id=name,
         title=title,
-        kind=Kind.FILES,
-        scope=Scope.HOST,
+        kind=kind,
+        scope=scope,
         helps=frozenset({helps}),
         parts=parts,
         candidates=candidates,
