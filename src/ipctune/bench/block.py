@@ -52,7 +52,7 @@ class MachineCost:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Latencies in ns as the core summed them up; `kind` is `round-trip` or `one-way`."""
+    """Latencies in ns as the core summed them up; `kind` is `round-trip`, `one-way`, or a bystander's `due-to-done`."""
 
     kind: str
     count: int

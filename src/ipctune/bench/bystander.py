@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ipctune.bench.block import Latency
 from ipctune.bench.core import MARGIN_S, answer, start
 from ipctune.bench.decode import MalformedError, decode, loads
 from ipctune.errors import IpctuneError
@@ -17,22 +18,13 @@ WORK_NS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Latency:
-    count: int
-    p50: float
-    p90: float
-    max: float
-    mean: float
-
-
-@dataclass(frozen=True, slots=True)
 class Done:
     """What the core says. `rounds` of its loop are a piece of work; `latency` in ns, from due until done."""
 
     rounds: int
     period_ns: int
     seconds: float
-    latency: _Latency | None
+    latency: Latency | None
 
     @property
     def mean_ns(self) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipctune.host.cgroup import memory_room
 from ipctune.host.look import Look, look
 from ipctune.host.model_watch import PSI_SECONDS, ProgramRates
-from ipctune.host.rates import program_rates, rates, used_on
+from ipctune.host.rates import others_rates, rates
 from ipctune.host.root import Root
 from ipctune.host.text import number, pairs, size, words
 
@@ -86,11 +86,12 @@ def between(before: Moment, after: Moment, cpus: Collection[int]) -> Others | No
         return None
     wanted = 1000.0 * found.busy + found.steal_ms
     stalls = {name: found.stalled_ms(name) for name in ("memory", "io")}
+    programs, used = others_rates(before.look, after.look, cpus)
     tasks = after.look.tasks
     return Others(
         seconds=found.seconds,
-        programs={program.name: program for program in program_rates(before.look, after.look)},
-        used=used_on(before.look, after.look, cpus),
+        programs={program.name: program for program in programs},
+        used=used,
         busy=sum(vcpu.busy for vcpu in found.vcpus if vcpu.cpu in cpus),
         steal_ms=found.steal_ms,
         steal_share=found.steal_ms / wanted if wanted > 0 else 0.0,

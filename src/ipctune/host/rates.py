@@ -8,7 +8,7 @@ from ipctune.host.look import Counters, Disk, Look
 from ipctune.host.look_tasks import Key, Task
 from ipctune.host.model_watch import DiskRates, PressureRates, ProgramRates, Rates, VcpuRates
 
-__all__ = ["FULL", "program_rates", "rates", "used_on"]
+__all__ = ["FULL", "others_rates", "rates"]
 
 FULL = 0.9
 """Share of the window from which a vCPU, or a thread, is called full: the rest is less than ticks of 10 ms tell."""
@@ -137,22 +137,18 @@ def _halted_ns(a: Counters, b: Counters) -> float | None:
     return us * 1000.0 / entries if entries > 0 and us >= 0 else None
 
 
-def program_rates(before: Look, after: Look) -> tuple[ProgramRates, ...]:
-    """Every program of others between two looks, by name; what gives way to everybody (SCHED_IDLE) is left out."""
+def others_rates(before: Look, after: Look, cpus: Collection[int]) -> tuple[tuple[ProgramRates, ...], float]:
+    """Every program of others between two looks, by name, and how many of these vCPUs they use.
+
+    A thread counts where it was seen last; what gives way to everybody (SCHED_IDLE) is left out.
+    """
     seconds = after.counters.at - before.counters.at
     if not seconds > _SHORTEST:
-        return ()
+        return (), 0.0
     ran = _ran(before.tasks.others, after.tasks.others, known=before.tasks.complete)
-    return tuple(_by_name([one for one in ran if not one.task.yields], seconds))
-
-
-def used_on(before: Look, after: Look, cpus: Collection[int]) -> float:
-    """vCPUs that programs of others use of these; a thread counts where it was seen last."""
-    seconds = after.counters.at - before.counters.at
-    if not seconds > _SHORTEST:
-        return 0.0
-    ran = _ran(before.tasks.others, after.tasks.others, known=before.tasks.complete)
-    return sum(one.ran_ns for one in ran if one.task.cpu in cpus and not one.task.yields) / seconds / 1e9
+    others = [one for one in ran if not one.task.yields]
+    used = sum(one.ran_ns for one in others if one.task.cpu in cpus) / seconds / 1e9
+    return tuple(_by_name(others, seconds)), used
 
 
 def _by_name(others: list[_Ran], seconds: float) -> list[ProgramRates]:

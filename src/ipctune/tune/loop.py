@@ -138,10 +138,10 @@ def _run(
     elif refusal is None:
         left = clock.left() - clock.share(0.75)
         listener.stage("why", left)
+        # What others do while a workload of the user's runs belongs to it: a service that its client drives, say.
+        tick = _looking(listener, findings.guard.check if workload is None else findings.guard.know)
         try:
-            settings, findings.evidence = _look(
-                host, settings, workload, left, _guarded_tick(listener, findings, workload)
-            )
+            settings, findings.evidence = _look(host, settings, workload, left, tick)
         except WorkloadFailed as failed:
             _helped(runs_with(host, settings, workload, failed, listener.tick), failed, listener, findings)
             return
@@ -191,18 +191,12 @@ def _look(
     return watch(host, settings, workload, seconds, tick)
 
 
-def _guarded_tick(listener: Listener, findings: Findings, workload: Workload | None) -> Callable[[str], None]:
-    """A tick between two blocks of the evidence, when nothing is set: the guard looks as well.
-
-    What others do while a workload of the user's runs belongs to it: a service that its client drives, say.
-    """
+def _looking(listener: Listener, look: Callable[[], object]) -> Callable[[str], None]:
+    """A tick between two blocks, when nothing is set: the guard looks as well."""
 
     def tick(text: str) -> None:
         listener.tick(text)
-        if workload is None:
-            findings.guard.check()
-        else:
-            findings.guard.know()
+        look()
 
     return tick
 
@@ -226,13 +220,8 @@ def _watch(host: Host, settings: Settings, listener: Listener, findings: Finding
     if seconds <= 0:
         return
     listener.stage("watch", seconds)
-
-    def tick(text: str) -> None:
-        listener.tick(text)
-        findings.guard.watch()
-
     try:
-        findings.watch = watch_host(host, seconds, settings.seed, tick)
+        findings.watch = watch_host(host, seconds, settings.seed, _looking(listener, findings.guard.watch))
     except CutShort as cut:
         findings.watch = cut.watch
         raise
@@ -305,10 +294,7 @@ def _speed(
     if findings.proof.held:
         _hold(session, settings, findings)
     else:
-        why = f"won its trial, but the proof did not hold: {findings.proof.why}"
-        won = [i for i, t in enumerate(findings.trials) if t.outcome is Outcome.KEPT]
-        for i in won:
-            findings.trials[i] = replace(findings.trials[i], outcome=Outcome.UNDECIDED, why=why)
+        findings.unproved(f"won its trial, but the proof did not hold: {findings.proof.why}")
 
 
 def _hold(session: Session, settings: Settings, findings: Findings) -> None:

@@ -45,9 +45,14 @@ class Findings:
         if self.held:
             return
         self.kept, self.until = {}, None
-        for i, trial in enumerate(self.trials):
-            if trial.outcome is Outcome.KEPT:
-                self.trials[i] = replace(trial, outcome=Outcome.UNDECIDED, why=f"won its trial; {why}")
+        self.unproved(f"won its trial; {why}")
+
+    def unproved(self, why: str) -> None:
+        """What won its trial and is not kept all the same has no verdict."""
+        self.trials = [
+            replace(trial, outcome=Outcome.UNDECIDED, why=why) if trial.outcome is Outcome.KEPT else trial
+            for trial in self.trials
+        ]
 
 
 def holders(host: Host, evidence: Evidence | None) -> list[Advice]:
