@@ -46,7 +46,8 @@ MODES = ("tuner", "watchdog", "both", "lease", "foreign", "tune")
 look. `tune`: the real command."""
 _ROOT = Path(__file__).resolve().parents[1]
 _TUNE = (
-    "-m ipctune tune --anyway --goal latency --only haltpoll --only resume-latency --only cpuidle-governor --yes"
+    "-m ipctune tune --anyway --goal latency --only haltpoll --only resume-latency --only cpuidle-governor"
+    " --only autogroup --yes"
     " --time 20s --pairs 1 --block 0.02 --rest 0 --hold"
 )
 

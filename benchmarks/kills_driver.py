@@ -18,10 +18,25 @@ from ipctune.knobs.registry import KNOBS
 
 __all__ = ["HELD", "VALUES", "main"]
 
+_GOVERNORS = Path("/sys/devices/system/cpu/cpuidle")
+_AUTOGROUP = "kernel.sched_autogroup_enabled"
+
+
+def _another_governor() -> str:
+    """One that this kernel has and does not use; at the start of a run everything is as it was found."""
+    present = (_GOVERNORS / "current_governor").read_text().strip()
+    return next(name for name in (_GOVERNORS / "available_governors").read_text().split() if name != present)
+
+
+def _other_autogroup() -> str:
+    return {"0": "1"}.get(Path("/proc/sys", *_AUTOGROUP.split(".")).read_text().strip(), "0")
+
+
 VALUES: Mapping[str, Mapping[str, str]] = {
     "haltpoll": {"guest_halt_poll_ns": "150000"},
     "resume-latency": {"cpu0": "n/a"},
-    "cpuidle-governor": {"governor": "menu"},
+    "cpuidle-governor": {"governor": _another_governor()},
+    "autogroup": {_AUTOGROUP: _other_autogroup()},
     "fs.pipe-max-size": {"fs.pipe-max-size": "16777216"},
     "kernel.msgmax": {"kernel.msgmax": "131072"},
     "kernel.msgmnb": {"kernel.msgmnb": "131072"},

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.host.lever import FOUND, KNOB, SETTING, made_helpful
 
 from ipctune.host import read_host
 from ipctune.host.state import State, open_state
@@ -18,7 +19,6 @@ from ipctune.tune.model import Contribution, Goal, Settings
 from ipctune.tune.plan import Candidate
 from ipctune.tune.proof import prove
 
-HALTPOLL = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
 DATAGRAMS = Path("/proc/sys/net/unix/max_dgram_qlen")
 IDLE = "net.unix.max_dgram_qlen"  # a pipe knows nothing of datagrams
 
@@ -29,10 +29,11 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     state = open_state(tmp_path / "state")
     assert isinstance(state, State)
     found = Journal(state)
-    before = HALTPOLL.read_text(), DATAGRAMS.read_text()
-    yield found
+    before = SETTING.read_text(), DATAGRAMS.read_text()
+    with made_helpful(tmp_path):
+        yield found
     revert(found)
-    assert before == (HALTPOLL.read_text(), DATAGRAMS.read_text())
+    assert before == (SETTING.read_text(), DATAGRAMS.read_text())
 
 
 def test_what_does_nothing_leaves_the_set_and_what_helps_stays(journal: Journal) -> None:
@@ -40,7 +41,7 @@ def test_what_does_nothing_leaves_the_set_and_what_helps_stays(journal: Journal)
     settings = Settings(goal=Goal.LATENCY, rate=12_000.0, block=0.05, rest=0.08, seconds=28.0)
     settings = replace(settings, spec=placed(host, settings.spec))
     winners = [
-        Candidate(KNOBS["haltpoll"], {"guest_halt_poll_ns": "200000"}, {}),
+        Candidate(KNOBS[KNOB], {"kernel.sched_autogroup_enabled": "0" if FOUND == "1" else "1"}, {}),
         Candidate(KNOBS[IDLE], {IDLE: more}, {}),
     ]
     with exclusive(journal), guarded(journal) as session:
@@ -48,7 +49,7 @@ def test_what_does_nothing_leaves_the_set_and_what_helps_stays(journal: Journal)
         kept, datagrams = dict(session.kept), DATAGRAMS.read_text().strip()
     assert proof.held
     words = {one.knob: one.word for one in proof.apart}
-    assert words.pop("haltpoll") is Contribution.SHOWN
+    assert words.pop(KNOB) is Contribution.SHOWN
     assert words[IDLE] in (Contribution.NONE, Contribution.UNDECIDED)
-    assert set(kept) == {"haltpoll"}
+    assert set(kept) == {KNOB}
     assert int(datagrams) == int(more) - 1

@@ -5,7 +5,8 @@ import random
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+
+from tests.host.lever import needs_haltpoll
 
 from ipctune.bench.spec import Spec
 from ipctune.host import read_host
@@ -46,12 +47,12 @@ def hog(cpu: int) -> Iterator[int]:
         os.waitpid(pid, 0)
 
 
+@needs_haltpoll
 def test_a_pair_across_two_idle_vcpus_waits_for_halted_ones() -> None:
-    parameter = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
-    assert parameter.read_text().strip() == "0", "this test is about a machine that halts at once"
     assert named(look(Cause.HALTED_WAKE, Spec()))
 
 
+@needs_haltpoll
 def test_nobody_waits_for_a_halted_vcpu_while_none_may_halt() -> None:
     assert LEASE is not None
     with LEASE({"latency_us": "0"}):

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.host.journaled import environment
-from tests.host.test_scenarios import HALTPOLL_NS, Silent, journal, present
+from tests.host.journaled import environment, reverted
+from tests.host.lever import FOUND, KNOB, SETTING, needs_haltpoll, slower
+from tests.host.test_scenarios import Silent, present
 
 from ipctune.errors import WorkloadFailed
 from ipctune.host import read_host
@@ -23,10 +24,14 @@ from ipctune.tune.model import Goal, Outcome, Settings, Trial, TuneResult
 from ipctune.workload.command import Command
 from ipctune.workload.model import CommandLine
 
-__all__ = ["journal"]
-
 _ROOT = Path(__file__).resolve().parents[2]
 _SLEEP = f"{41 + os.getpid() % 1000}.125"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with reverted(tmp_path, SETTING) as found:
+        yield found
 
 
 def core(options: str = "--cpus 0,1", seconds: float = 0.03) -> str:
@@ -37,7 +42,7 @@ def core(options: str = "--cpus 0,1", seconds: float = 0.03) -> str:
 def tuned(journal: Journal, line: CommandLine, *only: str, goal: Goal = Goal.LATENCY) -> TuneResult:
     """A short run that the user narrowed to these settings."""
     asked = Settings(
-        command=line, only=only, seconds=16.0, pairs=14, rest=0.06, idle=0.5, beside=0.03, hold=60.0, goal=goal
+        command=line, only=only, seconds=24.0, pairs=14, rest=0.06, idle=0.5, beside=0.03, hold=60.0, goal=goal
     )
     with exclusive(journal):
         return tune(read_host(quick=True), asked, journal, Silent())
@@ -50,20 +55,29 @@ def trial(result: TuneResult, knob: str) -> Trial:
 LATENCY = CommandLine(core(), "json:latency.p50", lower_is_better=True)
 
 
-@pytest.mark.parametrize("knob", ["haltpoll", "cpu-dma-latency"])
-def test_what_keeps_a_vcpu_from_halting_is_kept_for_a_command_that_waits_across_two(
-    journal: Journal, knob: str
-) -> None:
-    result = tuned(journal, LATENCY, knob)
-    assert trial(result, knob).outcome is Outcome.KEPT
-    assert list(result.kept) == [knob]
+@needs_haltpoll
+def test_what_keeps_a_vcpu_from_halting_is_kept_for_a_command_that_waits_across_two(journal: Journal) -> None:
+    result = tuned(journal, LATENCY, "haltpoll")
+    assert trial(result, "haltpoll").outcome is Outcome.KEPT
+    assert list(result.kept) == ["haltpoll"]
     assert result.bottleneck == "halted-wake"
 
 
+def helped() -> str:
+    """A command that a change of the setting makes faster."""
+    return core(f"--cpus 0,1 --work {slower()}")
+
+
+def test_what_helps_is_kept(journal: Journal) -> None:
+    result = tuned(journal, dataclasses.replace(LATENCY, command=helped()), KNOB)
+    assert trial(result, KNOB).outcome is Outcome.KEPT
+    assert list(result.kept) == [KNOB]
+
+
 def test_a_metric_that_is_better_when_higher_is_kept_as_well(journal: Journal) -> None:
-    result = tuned(journal, CommandLine(core(), r'"messages":\s*(\d+)'), "haltpoll", goal=Goal.BALANCED)
-    assert trial(result, "haltpoll").outcome is Outcome.KEPT
-    assert trial(result, "haltpoll").loads[0].higher_is_better
+    result = tuned(journal, CommandLine(helped(), r'"messages":\s*(\d+)'), KNOB, goal=Goal.BALANCED)
+    assert trial(result, KNOB).outcome is Outcome.KEPT
+    assert trial(result, KNOB).loads[0].higher_is_better
 
 
 def test_the_command_on_one_vcpu_ends_as_advice(journal: Journal) -> None:
@@ -80,24 +94,23 @@ def test_one_that_pins_itself_refuses_the_placement(journal: Journal) -> None:
 
 def test_nothing_is_kept_for_pure_noise(journal: Journal) -> None:
     noise = CommandLine("echo t=$(od -An -N2 -tu2 /dev/urandom)9", r"t=\s*(\d+)", lower_is_better=True)
-    assert tuned(journal, noise, "haltpoll").kept == {}
+    assert tuned(journal, noise, KNOB).kept == {}
 
 
 @pytest.mark.parametrize(
     ("line", "why"),
     [
         ('echo \'{"latency": {"p50": 5}}\'', "times in a row"),
-        (f"test $(cat {HALTPOLL_NS}) = 0 && {core()}", "exit code 1"),
-        (f"test $(cat {HALTPOLL_NS}) = 0 || sleep {_SLEEP}; {core()}", "did not end within 1 s"),
+        (f"test $(cat {SETTING}) = {FOUND} && {core()}", "exit code 1"),
+        (f"test $(cat {SETTING}) = {FOUND} || sleep {_SLEEP}; {core()}", "did not end within 1 s"),
     ],
 )
 def test_one_that_lies_fails_or_hangs_in_a_trial_ends_the_run_with_everything_back(
     journal: Journal, line: str, why: str
 ) -> None:
-    before = HALTPOLL_NS.read_text()
     with pytest.raises(WorkloadFailed, match=why):
-        tuned(journal, CommandLine(line, "json:latency.p50", lower_is_better=True, timeout=1.0), "haltpoll")
-    assert HALTPOLL_NS.read_text() == before
+        tuned(journal, CommandLine(line, "json:latency.p50", lower_is_better=True, timeout=1.0), KNOB)
+    assert SETTING.read_text().strip() == FOUND
     assert journal.active() is None
     assert sleeping() == []
 
@@ -129,9 +142,9 @@ def _text(path: Path) -> bytes:
 def running(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """`ipctune tune` in the middle of its first trial, a setting in force and a command asleep."""
     sleeps = f"(setsid setsid sleep {_SLEEP} &); sleep {_SLEEP} & {core()}"
-    hangs = f"test $(cat {HALTPOLL_NS}) = 0 || sleep {_SLEEP}"
+    hangs = f"test $(cat {SETTING}) = {FOUND} || sleep {_SLEEP}"
     words = ["tune", "--command", f"{sleeps}; {hangs}", "--metric", "json:latency.p50", "--lower-is-better"]
-    words += ["--only", "haltpoll", "--time", "46s", "--rest", "0.1", "--seed", "1", "--timeout", "60s"]
+    words += ["--only", KNOB, "--time", "46s", "--rest", "0.1", "--seed", "1", "--timeout", "60s"]
     made = subprocess.Popen(
         [sys.executable, "-P", "-m", "ipctune", *words],
         env=environment(tmp_path / "state"),
@@ -139,7 +152,7 @@ def running(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    until(lambda: made.poll() is not None or (len(sleeping()) == 3 and HALTPOLL_NS.read_text().strip() != "0"))
+    until(lambda: made.poll() is not None or (len(sleeping()) == 3 and SETTING.read_text().strip() != FOUND))
     assert made.poll() is None
     yield made
     made.kill()
@@ -160,4 +173,4 @@ def test_when_the_tuner_ends_in_a_run_the_command_is_gone_and_settings_are_back(
 ) -> None:
     running.send_signal(number)
     running.wait(40)
-    until(lambda: sleeping() == [] and HALTPOLL_NS.read_text().strip() == "0")
+    until(lambda: sleeping() == [] and SETTING.read_text().strip() == FOUND)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.host.journaled import reverted
+from tests.host.lever import FOUND, KNOB, SETTING
 from tests.host.test_scenarios import LATENCY, Silent
 
 from ipctune.errors import NotPossible
@@ -23,18 +24,17 @@ from ipctune.tune.loop import tune
 from ipctune.tune.model import TuneResult
 from ipctune.tune.plan import Plan
 
-pytestmark = pytest.mark.skipif(not Path("/sys/module/haltpoll").exists(), reason="no haltpoll parameters here")
+pytestmark = pytest.mark.skipif(not os.access(SETTING, os.W_OK), reason="the setting is not there, or root's alone")
 
 TOP = Path(__file__).parents[2]
-HALTPOLL = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
 SETTINGS = dataclasses.replace(
-    LATENCY, only=("haltpoll",), seconds=30.0, rest=0.08, idle=0.3, hold=60.0, pairs=12, watch=1.6, watch_stops=False
+    LATENCY, only=(KNOB,), seconds=30.0, rest=0.08, idle=0.3, hold=60.0, pairs=12, watch=1.6, watch_stops=False
 )
 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    with reverted(tmp_path, HALTPOLL) as found:
+    with reverted(tmp_path, SETTING) as found:
         yield found
 
 
@@ -82,7 +82,6 @@ def test_it_pauses_and_stops_where_they_need_it_in_the_middle(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ipctune.tune.guard.PATIENCE_S", 5.0)
-    before = HALTPOLL.read_text()
     came: list[object] = []
 
     class Busy(Silent):
@@ -100,7 +99,7 @@ def test_it_pauses_and_stops_where_they_need_it_in_the_middle(
     assert "still after a pause" in found.took.stopped
     assert found.took.paused
     assert (found.kept, found.until) == ({}, None)
-    assert HALTPOLL.read_text() == before
+    assert SETTING.read_text().strip() == FOUND
     assert not journal.entries()
 
 

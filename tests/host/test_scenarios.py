@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.host.journaled import reverted
+from tests.host.lever import FOUND, GOVERNOR, HALTPOLL, KNOB, SETTING, made_helpful, needs_haltpoll
 
 from ipctune.bench.spec import Spec
 from ipctune.host import read_host
@@ -20,9 +21,6 @@ from ipctune.tune.evidence import Evidence
 from ipctune.tune.loop import tune
 from ipctune.tune.model import Goal, Outcome, Settings, Trial, TuneResult
 from ipctune.tune.plan import Plan
-
-HALTPOLL_NS = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
-GOVERNOR = Path("/sys/devices/system/cpu/cpuidle/current_governor")
 
 
 class Silent:
@@ -44,7 +42,7 @@ class Silent:
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Iterator[Journal]:
-    with reverted(tmp_path, HALTPOLL_NS, GOVERNOR) as found:
+    with reverted(tmp_path, SETTING) as found:
         yield found
 
 
@@ -61,9 +59,8 @@ def present(path: Path, text: str) -> Iterator[None]:
 
 def selected(journal: Journal, knob: str, settings: Settings, host: Host | None = None) -> Trial:
     """The trial of that knob in a run that the user narrowed to it."""
-    short = dataclasses.replace(
-        settings, only=(knob,), seconds=max(23.0, 240 * settings.block), rest=0.05, idle=0.3, hold=60.0, pairs=12
-    )
+    seconds = max(19.0, 240 * settings.block) + 60 * KNOBS[knob].settle
+    short = dataclasses.replace(settings, only=(knob,), seconds=seconds, rest=0.05, idle=0.3, hold=60.0, pairs=12)
     with exclusive(journal):
         result = tune(host or read_host(quick=True), short, journal, Silent())
     return next(t for t in result.trials if t.knob == knob)
@@ -74,17 +71,25 @@ SHORT = Settings(rate=12_000.0, block=0.04, watch=0.0, beside=0.03)
 LATENCY = dataclasses.replace(SHORT, goal=Goal.LATENCY)
 
 
+@needs_haltpoll
 @pytest.mark.parametrize("knob", ["haltpoll", "cpu-dma-latency", "resume-latency"])
 def test_what_keeps_a_vcpu_from_halting_is_kept_for_latency(journal: Journal, knob: str) -> None:
     assert selected(journal, knob, LATENCY).outcome is Outcome.KEPT
 
 
+@needs_haltpoll
 def test_the_governor_is_kept_where_another_one_halts(journal: Journal) -> None:
-    with present(HALTPOLL_NS, "200000"), present(GOVERNOR, "menu"):
+    with present(HALTPOLL, "200000"), present(GOVERNOR, "menu"):
         trial = selected(journal, "cpuidle-governor", LATENCY)
         revert(journal)
     assert trial.value == {"governor": "haltpoll"}
     assert trial.outcome is Outcome.KEPT
+
+
+def test_what_helps_is_kept(journal: Journal, tmp_path: Path) -> None:
+    with made_helpful(tmp_path):
+        assert selected(journal, KNOB, LATENCY).outcome is Outcome.KEPT
+    assert SETTING.read_text().strip() != FOUND
 
 
 def test_a_poller_is_tried_where_there_is_no_driver(journal: Journal) -> None:
@@ -115,7 +120,9 @@ def test_placement_ends_as_advice(journal: Journal) -> None:
 )
 def test_what_belongs_to_a_program_ends_as_advice(journal: Journal, knob: str, spec: Spec) -> None:
     throughput = dataclasses.replace(SHORT, goal=Goal.THROUGHPUT, spec=spec)
-    assert selected(journal, knob, throughput).outcome is Outcome.ADVICE
+    outcome = selected(journal, knob, throughput).outcome
+    # Some schedulers give a stream on one vCPU its long slices anyway: then there is nothing to advise.
+    assert outcome is Outcome.ADVICE or (knob == "sched-batch" and outcome is Outcome.NO_GAIN)
 
 
 def refused(journal: Journal, spec: Spec) -> TuneResult:

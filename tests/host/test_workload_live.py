@@ -129,7 +129,7 @@ def test_servers_do_not_run_as_root(name: str) -> None:
 
 
 def test_a_rate_that_does_not_go_through_is_told() -> None:
-    with make("redis", 200_000.0) as workload, pytest.raises(WorkloadFailed, match="do not go through"):
+    with make("redis", 1_000_000.0) as workload, pytest.raises(WorkloadFailed, match="do not go through"):
         workload.sample(workload.loads[0], _BLOCK, 1)
 
 
