@@ -25,6 +25,7 @@ from ipctune.tune.exposure import watch
 from ipctune.tune.guard import Guard, Stopped
 from ipctune.tune.model import Advice, Outcome, Refusal, Settings, Trial, TuneResult
 from ipctune.tune.plan import Candidate, Plan, make_plan, writes
+from ipctune.tune.point import points_of
 from ipctune.tune.proof import prove, told_apart
 from ipctune.tune.refusals import find_limits, probe, remove_refusals
 from ipctune.tune.source import opened
@@ -148,9 +149,9 @@ def _run(
         findings.settings = settings
         listener.found(findings.evidence)
         plan = make_plan(host, settings, findings.evidence, workload)
-        if workload is not None:
-            note = shortage(plan.candidates, settings, len(workload.loads), clock.trials())
-            plan = replace(plan, notes=(note,) if note else ())
+        loads = len(points_of(settings, workload))
+        if note := shortage(plan.candidates, settings, loads, clock.trials()):
+            plan = replace(plan, notes=(*plan.notes, note))
         findings.advice += findings.evidence.advice
     else:
         findings.refusals.append(refusal)
