@@ -82,7 +82,8 @@ static void of_myself(struct counters *c)
 struct counters counters_read(pid_t pid, const struct side_counts *counts)
 {
 	struct counters c = {.voluntary_switches = -1, .involuntary_switches = -1, .minor_faults = -1, .major_faults = -1,
-		.run_delay_ns = -1, .syscalls = counts->syscalls, .blocked = counts->blocked};
+		.run_delay_ns = -1, .syscalls = counts->syscalls, .blocked = counts->blocked,
+		.completions = counts->completions, .copied = counts->copied};
 	char text[128];
 
 	if (pid == getpid())

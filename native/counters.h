@@ -11,7 +11,7 @@ struct counters {
 	int64_t cpu_ns;
 	int64_t voluntary_switches, involuntary_switches, minor_faults, major_faults; // -1: not known
 	int64_t run_delay_ns; // waited for a vCPU although able to run; -1: the kernel does not tell
-	uint64_t syscalls, blocked;
+	uint64_t syscalls, blocked, completions, copied;
 };
 
 int64_t counters_cpu_ns(pid_t pid); // -1: no such process

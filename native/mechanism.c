@@ -15,6 +15,13 @@ static const struct mechanism *const all[] = {
 	&posix_mq_mechanism,
 	&memfd_futex_mechanism,
 	&memfd_eventfd_mechanism,
+	&vmsplice_mechanism,
+	&splice_mechanism,
+	&tee_mechanism,
+	&sendfile_mechanism,
+	&copy_file_range_mechanism,
+	&tcp_zerocopy_mechanism,
+	&io_uring_mechanism,
 	&test_corrupt_mechanism,
 };
 

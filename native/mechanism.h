@@ -7,11 +7,13 @@
 
 struct mechanism;
 struct ring;
+struct lent;
 
 // What a side has done; in shared memory, each side on a cache line of its own, so that the other can read it later.
 struct side_counts {
 	_Alignas(128) uint64_t syscalls; // of the mechanism alone, counted where they are made
 	uint64_t blocked; // times it had to wait, where the mechanism can tell for nothing
+	uint64_t completions, copied; // calls with MSG_ZEROCOPY that the kernel is done with; those of them that it copied
 };
 
 // Both sides, as opened before the fork. Side 0 drives (client, producer), side 1 answers or consumes.
@@ -26,12 +28,16 @@ struct pair {
 		int in, out;
 	} ends[2];
 	struct ring *rings[2]; // to side 1, to side 0
+	struct lent *lent[2]; // where each side writes what it sends; NULL: wherever it likes
+	void *own[2]; // what else the mechanism keeps for each side
 };
 
 // One side, as it sees itself. `in` and `out` are descriptors or ids.
 struct channel {
 	int in, out;
 	struct ring *in_ring, *out_ring;
+	struct lent *lent;
+	void *own;
 	struct side_counts *counts;
 	int side;
 	uint64_t received; // for test-corrupt alone
@@ -43,11 +49,13 @@ struct mechanism {
 	const char *name, *summary, *manual;
 	bool has_capacity;
 	bool counts_blocked;
+	bool reports_copies; // counts completions
 	bool test_only;
 	// Largest message in bytes, -1: no limit of its own. Reads the limits of the present namespace.
 	int64_t (*max_size)(void);
 	const char *max_size_limit; // the setting behind it
 	void (*open)(struct pair *pair);
+	void (*attach)(struct channel *channel); // in each side, before its first message; NULL: nothing to do
 	void (*close_end)(struct pair *pair, int side); // after the fork, the end of the other; NULL: nothing to close
 	// Take away what has a name. Must do no harm when called twice or before open(). NULL: nothing has a name.
 	void (*remove)(const struct pair *pair);
@@ -56,7 +64,9 @@ struct mechanism {
 };
 
 extern const struct mechanism pipe_mechanism, unix_stream_mechanism, unix_abstract_mechanism, tcp_mechanism,
-	sysv_msg_mechanism, posix_mq_mechanism, memfd_futex_mechanism, memfd_eventfd_mechanism, test_corrupt_mechanism;
+	sysv_msg_mechanism, posix_mq_mechanism, memfd_futex_mechanism, memfd_eventfd_mechanism, vmsplice_mechanism,
+	splice_mechanism, tee_mechanism, sendfile_mechanism, copy_file_range_mechanism, tcp_zerocopy_mechanism,
+	io_uring_mechanism, test_corrupt_mechanism;
 
 const struct mechanism *mechanism_find(const char *name);
 void mechanisms_print(void); // the `mechanisms` command

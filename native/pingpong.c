@@ -1,4 +1,5 @@
 // Strict request and reply: the client's clock runs from before its send to after its receive.
+#include "lend.h"
 #include "pace.h"
 #include "payload.h"
 
@@ -18,11 +19,13 @@ static uint64_t round_trips(struct exchange *x, struct pace *pace, int64_t until
 {
 	struct channel *channel = &x->side->channel;
 	const struct mechanism *mechanism = mechanism_find(x->side->options->mechanism);
+	struct lent *lent = channel->lent;
 	size_t size = x->side->options->size;
 	uint64_t done = 0;
 	int64_t start, stop;
 
 	do {
+		x->sent = lend(lent, x->sent);
 		payload_number(x->sent, size, x->number);
 		start = pace_wait(pace);
 		mechanism->send(channel, x->sent, size);
@@ -57,6 +60,7 @@ void pingpong_client(struct side *side)
 	struct results *results = &side->shared->results;
 	struct exchange x = {side, payload_filled(o->size, o->seed), payload_buffer(o->size), 0};
 
+	lent_fill(side->channel.lent, x.sent, o->size);
 	phase(&x, WARM_UP, WARM_UP_NS, WARM_UP_MESSAGES, NULL);
 	side_meet_supervisor(side);
 	if (!o->rate && !o->gap_ns) // where each message wakes the other side anyway there is nothing to settle
@@ -83,7 +87,9 @@ void pingpong_server(struct side *side)
 	size_t size = side->options->size;
 	char *message = payload_buffer(size);
 
+	lent_fill(channel->lent, message, size); // touches it
 	for (;;) {
+		message = lend(channel->lent, message);
 		mechanism->receive(channel, message, size);
 		if (atomic_load_explicit(&side->shared->stop, memory_order_relaxed))
 			return;

@@ -56,6 +56,25 @@ static void latency(const struct block *b)
 	report_latency(&b->shared->histogram, b->options->pattern == STREAM ? "one-way" : "round-trip");
 }
 
+// Of both sides together.
+static void zerocopy(const struct block *b)
+{
+	uint64_t completions = 0, copied = 0;
+
+	if (!mechanism_find(b->options->mechanism)->reports_copies) {
+		json_null("zerocopy");
+		return;
+	}
+	for (int i = 0; i < 2; i++) {
+		completions += b->shared->results.end[i].completions - b->shared->results.begin[i].completions;
+		copied += b->shared->results.end[i].copied - b->shared->results.begin[i].copied;
+	}
+	json_open("zerocopy", '{');
+	json_unsigned("completions", completions);
+	json_unsigned("copied", copied);
+	json_close('}');
+}
+
 static int64_t growth(int64_t from, int64_t to)
 {
 	return from < 0 || to < 0 ? -1 : to - from;
@@ -109,6 +128,7 @@ void report_block(const struct block *b)
 	side(b, DRIVER);
 	side(b, ANSWERER);
 	json_close(']');
+	zerocopy(b);
 	machine(b);
 	json_close('}');
 	json_end();

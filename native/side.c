@@ -70,9 +70,13 @@ static void connect_to(struct side *side, struct pair *pair)
 		.out = pair->ends[i].out,
 		.in_ring = pair->rings[1 - i],
 		.out_ring = pair->rings[i],
+		.lent = pair->lent[i],
+		.own = pair->own[i],
 		.counts = &side->shared->counts[i],
 		.side = i,
 	};
+	if (pair->mechanism->attach)
+		pair->mechanism->attach(&side->channel);
 }
 
 _Noreturn void side_main(struct side *side, struct pair *pair, const sigset_t *signals)

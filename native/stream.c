@@ -1,6 +1,7 @@
 // One way, as fast as it goes or at a rate: the consumer checks each message and stops the clock.
 #include <unistd.h>
 
+#include "lend.h"
 #include "pace.h"
 #include "payload.h"
 
@@ -26,7 +27,9 @@ static bool looks(const struct flow *f, uint64_t sent)
 // The last message is announced before it is sent, so that the consumer knows it when it comes.
 static uint64_t produce(struct flow *f, enum phase which, struct pace *pace, int64_t until_ns, uint64_t most)
 {
+	struct lent *lent = f->side->channel.lent;
 	size_t size = f->side->options->size;
+	char *message = f->expected;
 	uint64_t sent = 0;
 	bool last;
 
@@ -36,8 +39,9 @@ static uint64_t produce(struct flow *f, enum phase which, struct pace *pace, int
 		last = ++sent == most || !pace_more(pace) || (looks(f, sent) && now_ns() >= until_ns);
 		if (last)
 			post_last(f, which);
-		payload_number(f->expected, size, f->number++);
-		f->mechanism->send(&f->side->channel, f->expected, size);
+		message = lend(lent, message);
+		payload_number(message, size, f->number++);
+		f->mechanism->send(&f->side->channel, message, size);
 	} while (!last);
 	return sent;
 }
@@ -78,6 +82,7 @@ void stream_producer(struct side *side)
 	struct flow f = flow_begin(side);
 	struct results *results = &side->shared->results;
 
+	lent_fill(side->channel.lent, f.expected, side->options->size);
 	produce_phase(&f, WARM_UP, WARM_UP_NS, WARM_UP_MESSAGES);
 	side_meet_supervisor(side);
 	produce_phase(&f, SETTLE, SETTLE_NS, SETTLE_MESSAGES);
@@ -86,7 +91,7 @@ void stream_producer(struct side *side)
 	results->end[ANSWERER] = counters_read(side->shared->pids[ANSWERER], &side->shared->counts[ANSWERER]);
 	results->stop_ns = atomic_load(&side->shared->drained_ns);
 	side_meet_supervisor(side);
-	f.mechanism->send(&side->channel, f.expected, side->options->size); // lets the consumer go
+	f.mechanism->send(&side->channel, lend(side->channel.lent, f.expected), side->options->size); // lets the consumer go
 }
 
 static void check(struct flow *f)

@@ -18,6 +18,13 @@ MECHANISMS = (
     "posix-mq",
     "memfd-futex",
     "memfd-eventfd",
+    "vmsplice",
+    "splice",
+    "tee",
+    "sendfile",
+    "copy-file-range",
+    "tcp-zerocopy",
+    "io-uring",
 )
 PATTERNS = ("ping-pong", "stream")
 PATIENCE_S = 20.0

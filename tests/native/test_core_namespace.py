@@ -94,3 +94,9 @@ def test_where_no_namespace_can_be_had(core: Core) -> None:
     assert core.call(*words, prefix=prefix).data["ipc_namespace"] == "present"
     assert core.call(*words, "--ipc-namespace", "private", prefix=prefix).status == 3
     assert core.call(*words, "--sysctl", "kernel.msgmax=1", prefix=prefix).status == 3
+
+
+def test_pages_that_are_pinned_are_limited(public: Core) -> None:
+    words = ("run", "--mechanism", "tcp-zerocopy", "--seconds", "0.01", "--size", "1048576")
+    answer = public.call(*words, prefix=("prlimit", "--memlock=65536", *NOBODY))
+    assert (answer.status, answer.error["limit"]) == (3, "RLIMIT_MEMLOCK")

@@ -11,7 +11,7 @@ from ipctune.bench.histogram import Histogram, tail
 from ipctune.bench.spec import Spec
 from ipctune.errors import IpctuneError, NotPossible
 
-__all__ = ["FOREIGN_BOUND", "STEAL_BOUND", "Block", "Latency", "MachineCost", "Side", "parse"]
+__all__ = ["FOREIGN_BOUND", "STEAL_BOUND", "Block", "Latency", "MachineCost", "Side", "Zerocopy", "parse"]
 
 TICK_NS = 10_000_000
 """/proc/stat counts in units of USER_HZ, a hundredth of a second on every Linux."""
@@ -67,6 +67,17 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class Zerocopy:
+    """Calls with MSG_ZEROCOPY that the kernel was done with, and those of them that it copied all the same.
+
+    Source: Documentation/networking/msg_zerocopy.rst, "Deferred copies".
+    """
+
+    completions: int
+    copied: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Output:
     """The core's answer, in its own shape."""
 
@@ -85,11 +96,12 @@ class _Output:
     latency: Latency | None
     sides: tuple[Side, Side]
     machine: MachineCost
+    zerocopy: Zerocopy | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One measured block; `capacity` and `ipc_namespace` are what was in effect."""
+    """One measured block; `capacity` and `ipc_namespace` are what was in effect, `zerocopy` is of both sides."""
 
     spec: Spec
     seed: int
@@ -101,6 +113,7 @@ class Block:
     latency: Latency | None
     sides: tuple[Side, Side]
     machine: MachineCost
+    zerocopy: Zerocopy | None = None
 
     @property
     def histogram(self) -> Histogram | None:
@@ -226,6 +239,8 @@ def _check(output: _Output, spec: Spec) -> None:
     for side in output.sides:
         if min(side.cpu_ns, side.syscalls, side.voluntary_switches, side.involuntary_switches) < 0:
             raise MalformedError(f"a negative cost of the {side.role}")
+    if output.zerocopy is not None and not 0 <= output.zerocopy.copied <= output.zerocopy.completions:
+        raise MalformedError("zerocopy: more was copied than was completed")
     if output.latency is not None:
         _check_latency(output.latency)
 

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ipctune.bench.block import Block
+from ipctune.bench.block import Block, Zerocopy
 from ipctune.bench.histogram import Histogram, tail
 from ipctune.bench.spec import Spec
 
@@ -25,7 +25,8 @@ class Row:
     """One cell of the bench. Times in ns; `kind` is `round-trip`, `one-way` or None (no latency).
 
     Spoiled blocks count only where there is no other; `spoiled` says how many there were. `p99_ns` and
-    `p999_ns` come from all samples together and are None (unknown) with too few of them.
+    `p999_ns` come from all samples together and are None (unknown) with too few of them. `zerocopy` is the sum over
+    blocks, None where the mechanism is told of no copies.
     """
 
     spec: Spec
@@ -51,6 +52,7 @@ class Row:
     foreign_vcpus: float
     capacity: int | None
     histogram: tuple[tuple[int, int], ...]
+    zerocopy: Zerocopy | None = None
 
 
 def row_of(spec: Spec, blocks: Sequence[Block]) -> Row:
@@ -83,6 +85,7 @@ def row_of(spec: Spec, blocks: Sequence[Block]) -> Row:
         foreign_vcpus=_median(blocks, lambda b: b.machine.foreign_ns / (b.machine.seconds * 1e9)),
         capacity=good[0].capacity,
         histogram=merged.buckets,
+        zerocopy=_zerocopy(good),
     )
 
 
@@ -108,6 +111,11 @@ def _polled(blocks: Sequence[Block]) -> float | None:
     if not known:
         return None
     return sum(b.poll_ns or 0 for b in known) / sum(b.messages for b in known)
+
+
+def _zerocopy(blocks: Sequence[Block]) -> Zerocopy | None:
+    known = [b.zerocopy for b in blocks if b.zerocopy is not None]
+    return Zerocopy(sum(z.completions for z in known), sum(z.copied for z in known)) if known else None
 
 
 def _steal(blocks: Sequence[Block]) -> float | None:

@@ -120,3 +120,16 @@ def test_a_truncated_answer_is_our_error(length: int) -> None:
     whole = json.dumps(answer())
     with pytest.raises(IpctuneError):
         parse(whole[: min(length, len(whole) - 1)], Spec())
+
+
+def test_what_a_mechanism_says_of_copies() -> None:
+    told = block(zerocopy={"completions": 10, "copied": 7}).zerocopy
+    assert told is not None
+    assert (told.completions, told.copied) == (10, 7)
+    assert block(zerocopy=None).zerocopy is None
+
+
+@pytest.mark.parametrize("told", [{"completions": 1, "copied": 2}, {"completions": 1, "copied": -1}, {"copied": 0}])
+def test_copies_that_make_no_sense_are_corrupt(told: dict[str, int]) -> None:
+    with pytest.raises(IpctuneError, match="zerocopy"):
+        block(zerocopy=told)

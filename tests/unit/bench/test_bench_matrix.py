@@ -134,3 +134,11 @@ def test_a_torn_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         runs.load(runs.names()[0])
     with pytest.raises(NotPossible, match="no saved run"):
         runs.load("../../etc/passwd")
+
+
+def test_copies_are_summed_up_over_blocks() -> None:
+    told = ({"completions": 10, "copied": 7}, {"completions": 1, "copied": 1})
+    row = row_of(Spec(), [block(zerocopy=one) for one in told])
+    assert row.zerocopy is not None
+    assert (row.zerocopy.completions, row.zerocopy.copied) == (11, 8)
+    assert row_of(Spec(), [block()]).zerocopy is None
