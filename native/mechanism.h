@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct mechanism;
+struct options;
 struct ring;
 
 // What a side has done; in shared memory, each side on a cache line of its own, so that the other can read it later.
@@ -17,6 +18,7 @@ struct side_counts {
 // Both sides, as opened before the fork. Side 0 drives (client, producer), side 1 answers or consumes.
 struct pair {
 	const struct mechanism *mechanism;
+	const struct options *options; // for what one mechanism alone asks about
 	size_t size; // bytes a message
 	bool stream; // messages go from side 0 to side 1 only
 	int64_t capacity_wanted; // 0: the kernel's default
@@ -26,6 +28,8 @@ struct pair {
 		int in, out;
 	} ends[2];
 	struct ring *rings[2]; // to side 1, to side 0
+	const char *pages; // that the rings' memory got; NULL: no rings of messages
+	int64_t slots; // of the ring to side 1; -1: no rings of messages
 };
 
 // One side, as it sees itself. `in` and `out` are descriptors or ids.
@@ -42,6 +46,8 @@ enum { BUFFER_HEADROOM = 64 }; // writable bytes before each payload buffer: msg
 struct mechanism {
 	const char *name, *summary, *manual;
 	bool has_capacity;
+	bool has_ring; // messages lie in rings of shared memory: --pages and --slots say how
+	bool has_spin; // --spin
 	bool counts_blocked;
 	bool test_only;
 	// Largest message in bytes, -1: no limit of its own. Reads the limits of the present namespace.
@@ -49,6 +55,7 @@ struct mechanism {
 	const char *max_size_limit; // the setting behind it
 	void (*open)(struct pair *pair);
 	void (*close_end)(struct pair *pair, int side); // after the fork, the end of the other; NULL: nothing to close
+	void (*connect)(struct channel *channel); // in each side, after the fork; NULL: nothing to do there
 	// Take away what has a name. Must do no harm when called twice or before open(). NULL: nothing has a name.
 	void (*remove)(const struct pair *pair);
 	void (*send)(struct channel *channel, char *message, size_t size);
@@ -56,7 +63,9 @@ struct mechanism {
 };
 
 extern const struct mechanism pipe_mechanism, unix_stream_mechanism, unix_abstract_mechanism, tcp_mechanism,
-	sysv_msg_mechanism, posix_mq_mechanism, memfd_futex_mechanism, memfd_eventfd_mechanism, test_corrupt_mechanism;
+	sysv_msg_mechanism, posix_mq_mechanism, memfd_futex_mechanism, memfd_eventfd_mechanism, memfd_spin_mechanism,
+	memfd_spin_futex_mechanism, memfd_mutex_cond_mechanism, memfd_signal_mechanism, sysv_shm_futex_mechanism,
+	sysv_shm_sem_mechanism, sysv_shm_posix_sem_mechanism, process_vm_readv_mechanism, test_corrupt_mechanism;
 
 const struct mechanism *mechanism_find(const char *name);
 void mechanisms_print(void); // the `mechanisms` command

@@ -23,6 +23,15 @@ void report_latency(const struct histogram *h, const char *kind)
 	json_close('}');
 }
 
+static void ring(const struct block *b)
+{
+	int64_t spin_ns = b->options->spin_ns ? b->options->spin_ns : SPIN_NS;
+
+	json_string("pages", b->pair->pages);
+	json_optional("slots", b->pair->slots);
+	json_optional("spin_ns", b->pair->mechanism->has_spin ? spin_ns : -1);
+}
+
 static void head(const struct block *b)
 {
 	const struct options *o = b->options;
@@ -39,6 +48,7 @@ static void head(const struct block *b)
 	json_integer("work_ns", o->work_ns);
 	json_unsigned("seed", o->seed);
 	json_optional("capacity", b->capacity);
+	ring(b);
 	json_string("ipc_namespace", b->private_namespace ? "private" : "present");
 }
 

@@ -8,6 +8,7 @@
 
 struct block {
 	const struct options *options;
+	const struct pair *pair;
 	const struct shared *shared;
 	int64_t capacity;
 	bool private_namespace;

@@ -185,10 +185,14 @@ static struct pair open_pair(const struct options *options, bool private)
 	const struct mechanism *m = mechanism_find(options->mechanism);
 	int64_t most = m->max_size ? m->max_size() : -1;
 
-	pair = (struct pair){.mechanism = m, .size = options->size, .stream = options->pattern == STREAM,
+	pair = (struct pair){.mechanism = m, .options = options, .slots = -1, .size = options->size, .stream = options->pattern == STREAM,
 		.capacity_wanted = options->capacity, .capacity = -1, .ends = {{-1, -1}, {-1, -1}}};
 	if (options->capacity && !m->has_capacity)
 		usage("--capacity: %s has none", m->name);
+	if ((options->pages != PAGES_NORMAL || options->slots) && !m->has_ring)
+		usage("--pages and --slots: %s has no ring of messages", m->name);
+	if (options->spin_ns && !m->has_spin)
+		usage("--spin: %s does not spin for a bounded time", m->name);
 	if (most >= 0 && (int64_t)options->size > most)
 		fail(EXIT_REFUSED, m->name, EMSGSIZE, m->max_size_limit, "a message of %zu bytes; the limit is %lld", options->size,
 			(long long)most);
@@ -216,6 +220,6 @@ int run(const struct options *options)
 	guard_finish();
 	if (s.looks < LOOKS)
 		fail(EXIT_INTERNAL, "wait", 0, NULL, "the sides ended without a result");
-	report_block(&(struct block){options, s.shared, pair.capacity, private, {s.machine[0], s.machine[1]}, s.own_ns[1] - s.own_ns[0]});
+	report_block(&(struct block){options, &pair, s.shared, pair.capacity, private, {s.machine[0], s.machine[1]}, s.own_ns[1] - s.own_ns[0]});
 	return EXIT_DONE;
 }

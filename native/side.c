@@ -73,6 +73,8 @@ static void connect_to(struct side *side, struct pair *pair)
 		.counts = &side->shared->counts[i],
 		.side = i,
 	};
+	if (pair->mechanism->connect)
+		pair->mechanism->connect(&side->channel);
 }
 
 _Noreturn void side_main(struct side *side, struct pair *pair, const sigset_t *signals)
