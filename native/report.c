@@ -71,13 +71,19 @@ static int64_t growth(int64_t from, int64_t to)
 	return from < 0 || to < 0 ? -1 : to - from;
 }
 
+const char *report_role(const struct options *options, int side)
+{
+	bool stream = options->pattern == STREAM;
+
+	return side == DRIVER ? (stream ? "producer" : "client") : (stream ? "consumer" : "server");
+}
+
 static void side(const struct block *b, int index)
 {
 	const struct counters *from = &b->shared->results.begin[index], *to = &b->shared->results.end[index];
-	bool stream = b->options->pattern == STREAM, driver = index == DRIVER;
 
 	json_open(NULL, '{');
-	json_string("role", driver ? (stream ? "producer" : "client") : (stream ? "consumer" : "server"));
+	json_string("role", report_role(b->options, index));
 	json_optional("cpu_ns", growth(from->cpu_ns, to->cpu_ns));
 	json_optional("voluntary_switches", growth(from->voluntary_switches, to->voluntary_switches));
 	json_optional("involuntary_switches", growth(from->involuntary_switches, to->involuntary_switches));

@@ -23,16 +23,15 @@ static void connect_offers(struct channel *channel)
 	ring_connect(channel);
 }
 
-// The kernel's answer is the same from Yama and from a filter of system calls.
-static const char *who_refuses(void)
-{
-	return read_number("/proc/sys/kernel/yama/ptrace_scope", 0) > 0 ? "kernel.yama.ptrace_scope" : "seccomp";
-}
-
+// EPERM is the answer of Yama and of a filter of system calls alike; ENOSYS is a filter's, or a kernel's without it.
 static _Noreturn void not_read(ssize_t result)
 {
-	if (result < 0 && (errno == EPERM || errno == ENOSYS))
-		refused("process_vm_readv", errno == EPERM ? who_refuses() : "seccomp");
+	int number = errno;
+	bool yama = number == EPERM && read_number("/proc/sys/kernel/yama/ptrace_scope", 0) > 0;
+
+	errno = number;
+	if (result < 0 && (number == EPERM || number == ENOSYS))
+		refused("process_vm_readv", yama ? "kernel.yama.ptrace_scope" : "seccomp");
 	channel_broken("process_vm_readv", result);
 }
 

@@ -85,11 +85,14 @@ class _Output:
     latency: Latency | None
     sides: tuple[Side, Side]
     machine: MachineCost
+    pages: str | None = None
+    slots: int | None = None
+    spin_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One measured block; `capacity` and `ipc_namespace` are what was in effect."""
+    """One measured block; `capacity`, `ipc_namespace`, `pages`, `slots` and `spin_ns` are what was in effect."""
 
     spec: Spec
     seed: int
@@ -101,6 +104,9 @@ class Block:
     latency: Latency | None
     sides: tuple[Side, Side]
     machine: MachineCost
+    pages: str | None = None
+    slots: int | None = None
+    spin_ns: int | None = None
 
     @property
     def histogram(self) -> Histogram | None:
