@@ -22,6 +22,14 @@ static const struct mechanism *const all[] = {
 	&copy_file_range_mechanism,
 	&tcp_zerocopy_mechanism,
 	&io_uring_mechanism,
+	&memfd_spin_mechanism,
+	&memfd_spin_futex_mechanism,
+	&memfd_mutex_cond_mechanism,
+	&memfd_signal_mechanism,
+	&sysv_shm_futex_mechanism,
+	&sysv_shm_sem_mechanism,
+	&sysv_shm_posix_sem_mechanism,
+	&process_vm_readv_mechanism,
 	&test_corrupt_mechanism,
 };
 
@@ -51,6 +59,12 @@ static void print_one(const struct mechanism *m)
 	json_open("options", '[');
 	if (m->has_capacity)
 		json_string(NULL, "capacity");
+	if (m->has_ring) {
+		json_string(NULL, "pages");
+		json_string(NULL, "slots");
+	}
+	if (m->has_spin)
+		json_string(NULL, "spin");
 	json_close(']');
 	json_close('}');
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct mechanism;
+struct options;
 struct ring;
 struct lent;
 
@@ -19,6 +20,7 @@ struct side_counts {
 // Both sides, as opened before the fork. Side 0 drives (client, producer), side 1 answers or consumes.
 struct pair {
 	const struct mechanism *mechanism;
+	const struct options *options; // for what one mechanism alone asks about
 	size_t size; // bytes a message
 	bool stream; // messages go from side 0 to side 1 only
 	int64_t capacity_wanted; // 0: the kernel's default
@@ -30,6 +32,8 @@ struct pair {
 	struct ring *rings[2]; // to side 1, to side 0
 	struct lent *lent[2]; // where each side writes what it sends; NULL: wherever it likes
 	void *own[2]; // what else the mechanism keeps for each side
+	const char *pages; // that the rings' memory got; NULL: no rings of messages
+	int64_t slots; // of the ring to side 1; -1: no rings of messages
 };
 
 // One side, as it sees itself. `in` and `out` are descriptors or ids.
@@ -48,6 +52,8 @@ enum { BUFFER_HEADROOM = 64 }; // writable bytes before each payload buffer: msg
 struct mechanism {
 	const char *name, *summary, *manual;
 	bool has_capacity;
+	bool has_ring; // messages lie in rings of shared memory: --pages and --slots say how
+	bool has_spin; // --spin
 	bool counts_blocked;
 	bool reports_copies; // counts completions
 	bool test_only;
@@ -64,7 +70,9 @@ struct mechanism {
 };
 
 extern const struct mechanism pipe_mechanism, unix_stream_mechanism, unix_abstract_mechanism, tcp_mechanism,
-	sysv_msg_mechanism, posix_mq_mechanism, memfd_futex_mechanism, memfd_eventfd_mechanism, vmsplice_mechanism,
+	sysv_msg_mechanism, posix_mq_mechanism, memfd_futex_mechanism, memfd_eventfd_mechanism, memfd_spin_mechanism,
+	memfd_spin_futex_mechanism, memfd_mutex_cond_mechanism, memfd_signal_mechanism, sysv_shm_futex_mechanism,
+	sysv_shm_sem_mechanism, sysv_shm_posix_sem_mechanism, process_vm_readv_mechanism, vmsplice_mechanism,
 	splice_mechanism, tee_mechanism, sendfile_mechanism, copy_file_range_mechanism, tcp_zerocopy_mechanism,
 	io_uring_mechanism, test_corrupt_mechanism;
 

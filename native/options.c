@@ -104,6 +104,12 @@ static void take(struct options *o, const char *name, const char *value)
 		o->seed = seed(value);
 	else if (!strcmp(name, "--capacity"))
 		o->capacity = option_whole(name, value, 0, 1 << 30);
+	else if (!strcmp(name, "--pages"))
+		o->pages = choice(name, value, (const char *const[]){"normal", "prefault", "mlock", "huge", NULL});
+	else if (!strcmp(name, "--slots"))
+		o->slots = option_whole(name, value, 1, SLOTS_MAX);
+	else if (!strcmp(name, "--spin"))
+		o->spin_ns = option_whole(name, value, 1, 1000000000);
 	else if (!strcmp(name, "--policy"))
 		o->policy = choice(name, value, (const char *const[]){"other", "batch", "fifo", NULL});
 	else if (!strcmp(name, "--ipc-namespace"))
@@ -117,6 +123,17 @@ static void take(struct options *o, const char *name, const char *value)
 		o->sysctls[o->sysctl_count++] = value;
 }
 
+// A ring counts messages in 32 bits: with a power of two a slot's number survives their wrap.
+static void check_slots(const struct options *o)
+{
+	if (o->slots & (o->slots - 1))
+		usage("--slots: %lld is not a power of two", (long long)o->slots);
+	if (o->slots && o->pattern != STREAM)
+		usage("--slots goes with a stream");
+	if (o->slots * (int64_t)o->size > RING_MAX)
+		usage("--slots: %lld of %zu bytes are more than %d MiB", (long long)o->slots, o->size, RING_MAX >> 20);
+}
+
 static void check(const struct options *o)
 {
 	if (!o->mechanism)
@@ -125,6 +142,7 @@ static void check(const struct options *o)
 		usage("--work goes with a ping-pong");
 	if (o->gap_ns && (o->rate > 0 || o->pattern == STREAM))
 		usage("--gap goes with a ping-pong without --rate");
+	check_slots(o);
 	if (o->sysctl_count && o->ipc_namespace == IPC_PRESENT)
 		usage("--sysctl sets values in the private IPC namespace only");
 }

@@ -7,9 +7,10 @@
 
 enum pattern { PING_PONG, STREAM };
 enum policy { POLICY_OTHER, POLICY_BATCH, POLICY_FIFO };
+enum pages { PAGES_NORMAL, PAGES_PREFAULT, PAGES_MLOCK, PAGES_HUGE };
 enum ipc_namespace { IPC_PRIVATE_IF_POSSIBLE, IPC_PRIVATE_ONLY, IPC_PRESENT };
 
-enum { SYSCTLS_MAX = 16, MESSAGE_MAX = 16 << 20 };
+enum { SYSCTLS_MAX = 16, MESSAGE_MAX = 16 << 20, SLOTS_MAX = 16384, RING_MAX = 1 << 30, SPIN_NS = 20000 };
 
 struct options {
 	const char *mechanism;
@@ -22,6 +23,9 @@ struct options {
 	int64_t work_ns; // what the server of a ping-pong computes before it answers
 	uint64_t seed;
 	int64_t capacity; // 0: the kernel's default
+	enum pages pages; // of the memory that rings lie in
+	int64_t slots; // of the ring of a stream, a power of two; 0: as many as make 1 MiB
+	int64_t spin_ns; // before a side falls asleep
 	enum policy policy;
 	enum ipc_namespace ipc_namespace;
 	const char *sysctls[SYSCTLS_MAX]; // NAME=VALUE

@@ -23,6 +23,15 @@ void report_latency(const struct histogram *h, const char *kind)
 	json_close('}');
 }
 
+static void ring(const struct block *b)
+{
+	int64_t spin_ns = b->options->spin_ns ? b->options->spin_ns : SPIN_NS;
+
+	json_string("pages", b->pair->pages);
+	json_optional("slots", b->pair->slots);
+	json_optional("spin_ns", b->pair->mechanism->has_spin ? spin_ns : -1);
+}
+
 static void head(const struct block *b)
 {
 	const struct options *o = b->options;
@@ -39,6 +48,7 @@ static void head(const struct block *b)
 	json_integer("work_ns", o->work_ns);
 	json_unsigned("seed", o->seed);
 	json_optional("capacity", b->capacity);
+	ring(b);
 	json_string("ipc_namespace", b->private_namespace ? "private" : "present");
 }
 
@@ -80,13 +90,19 @@ static int64_t growth(int64_t from, int64_t to)
 	return from < 0 || to < 0 ? -1 : to - from;
 }
 
+const char *report_role(const struct options *options, int side)
+{
+	bool stream = options->pattern == STREAM;
+
+	return side == DRIVER ? (stream ? "producer" : "client") : (stream ? "consumer" : "server");
+}
+
 static void side(const struct block *b, int index)
 {
 	const struct counters *from = &b->shared->results.begin[index], *to = &b->shared->results.end[index];
-	bool stream = b->options->pattern == STREAM, driver = index == DRIVER;
 
 	json_open(NULL, '{');
-	json_string("role", driver ? (stream ? "producer" : "client") : (stream ? "consumer" : "server"));
+	json_string("role", report_role(b->options, index));
 	json_optional("cpu_ns", growth(from->cpu_ns, to->cpu_ns));
 	json_optional("voluntary_switches", growth(from->voluntary_switches, to->voluntary_switches));
 	json_optional("involuntary_switches", growth(from->involuntary_switches, to->involuntary_switches));

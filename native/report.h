@@ -8,6 +8,7 @@
 
 struct block {
 	const struct options *options;
+	const struct pair *pair;
 	const struct shared *shared;
 	int64_t capacity;
 	bool private_namespace;
@@ -17,4 +18,5 @@ struct block {
 
 // The member "latency": null where nothing was recorded.
 void report_latency(const struct histogram *h, const char *kind);
+const char *report_role(const struct options *options, int side);
 void report_block(const struct block *block);

@@ -21,9 +21,10 @@
 #include "report.h"
 #include "side.h"
 
-enum { LOOKS = 2, PATIENCE_NS = 1000000000, PATIENCE_SECONDS = 30 };
+enum { LOOKS = 2, NOTICE_MS = 100, PATIENCE_NS = 1000000000, PATIENCE_SECONDS = 30 };
 
 struct supervision {
+	const struct options *options;
 	struct shared *shared;
 	int signals, ready, go;
 	sigset_t before;
@@ -57,13 +58,37 @@ static void on_signal(struct supervision *s, int number)
 	give_up(s, 128 + number, "signal", strsignal(number));
 }
 
-// One side has failed or was killed: the other would wait for ever.
-static void on_failure(struct supervision *s, int status)
+// Whether a side learns of the other's death is the mechanism's: it has a moment for it.
+static const char *what_it_met(struct supervision *s, int side)
+{
+	pid_t *pid = &s->shared->pids[side];
+
+	for (int i = 0; i < NOTICE_MS && *pid > 0; i++) {
+		if (waitpid(*pid, NULL, WNOHANG) == *pid)
+			*pid = 0;
+		else
+			sleep_until(now_ns() + 1000000);
+	}
+	if (atomic_load(&s->shared->note.complete))
+		return s->shared->note.message;
+	return *pid > 0 ? "noticed nothing and would have waited for ever" : "had ended";
+}
+
+static _Noreturn void on_death(struct supervision *s, int side, int signal_number)
+{
+	const char *met = what_it_met(s, 1 - side);
+
+	kill_sides(s);
+	guard_finish();
+	fail(EXIT_INTERNAL, "wait", 0, NULL, "the %s was ended by signal %d (%s); the %s: %s", report_role(s->options, side),
+		signal_number, strsignal(signal_number), report_role(s->options, 1 - side), met);
+}
+
+// The other side would wait for ever.
+static _Noreturn void on_failure(struct supervision *s, int status)
 {
 	kill_sides(s);
 	guard_finish();
-	if (WIFSIGNALED(status))
-		fail(EXIT_INTERNAL, "wait", 0, NULL, "a side was ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
 	if (atomic_load(&s->shared->note.complete))
 		error_print_note(&s->shared->note);
 	fail(EXIT_INTERNAL, "wait", 0, NULL, "a side ended with status %d", WEXITSTATUS(status));
@@ -72,7 +97,7 @@ static void on_failure(struct supervision *s, int status)
 // A side that was killed makes the other fail, too: look at both, and name the one that was killed.
 static void reap(struct supervision *s)
 {
-	int failed = 0, status;
+	int failed = 0, killed = -1, status;
 
 	for (int i = 0; i < 2; i++) {
 		if (s->shared->pids[i] <= 0 || waitpid(s->shared->pids[i], &status, WNOHANG) <= 0)
@@ -81,7 +106,11 @@ static void reap(struct supervision *s)
 		s->running--;
 		if (status && (!failed || WIFSIGNALED(status)))
 			failed = status;
+		if (WIFSIGNALED(status))
+			killed = i;
 	}
+	if (killed >= 0)
+		on_death(s, killed, WTERMSIG(failed));
 	if (failed)
 		on_failure(s, failed);
 }
@@ -185,10 +214,14 @@ static struct pair open_pair(const struct options *options, bool private)
 	const struct mechanism *m = mechanism_find(options->mechanism);
 	int64_t most = m->max_size ? m->max_size() : -1;
 
-	pair = (struct pair){.mechanism = m, .size = options->size, .stream = options->pattern == STREAM,
+	pair = (struct pair){.mechanism = m, .options = options, .slots = -1, .size = options->size, .stream = options->pattern == STREAM,
 		.capacity_wanted = options->capacity, .capacity = -1, .ends = {{-1, -1}, {-1, -1}}};
 	if (options->capacity && !m->has_capacity)
 		usage("--capacity: %s has none", m->name);
+	if ((options->pages != PAGES_NORMAL || options->slots) && !m->has_ring)
+		usage("--pages and --slots: %s has no ring of messages", m->name);
+	if (options->spin_ns && !m->has_spin)
+		usage("--spin: %s does not spin for a bounded time", m->name);
 	if (most >= 0 && (int64_t)options->size > most)
 		fail(EXIT_REFUSED, m->name, EMSGSIZE, m->max_size_limit, "a message of %zu bytes; the limit is %lld", options->size,
 			(long long)most);
@@ -202,7 +235,7 @@ static struct pair open_pair(const struct options *options, bool private)
 
 int run(const struct options *options)
 {
-	struct supervision s = {.shared = share()};
+	struct supervision s = {.options = options, .shared = share()};
 	bool private;
 	struct pair pair;
 
@@ -216,6 +249,6 @@ int run(const struct options *options)
 	guard_finish();
 	if (s.looks < LOOKS)
 		fail(EXIT_INTERNAL, "wait", 0, NULL, "the sides ended without a result");
-	report_block(&(struct block){options, s.shared, pair.capacity, private, {s.machine[0], s.machine[1]}, s.own_ns[1] - s.own_ns[0]});
+	report_block(&(struct block){options, &pair, s.shared, pair.capacity, private, {s.machine[0], s.machine[1]}, s.own_ns[1] - s.own_ns[0]});
 	return EXIT_DONE;
 }

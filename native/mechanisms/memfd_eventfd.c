@@ -1,5 +1,25 @@
 // Slots in a memfd; a side that has to wait reads an eventfd.
+#include <sys/eventfd.h>
+
 #include "ring.h"
+
+static int wait_descriptor(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	if (fd < 0)
+		refused("eventfd", errno == EMFILE ? "RLIMIT_NOFILE" : NULL);
+	return fd;
+}
+
+static void open_ring(struct pair *pair)
+{
+	ring_open(pair);
+	for (int i = 0; i < 2; i++) {
+		pair->rings[i]->filled.eventfd = wait_descriptor();
+		pair->rings[i]->emptied.eventfd = wait_descriptor();
+	}
+}
 
 // A count left over from an earlier race wakes us once for nothing: the caller's loop looks again.
 static void eventfd_sleep(struct channel *channel, struct ring_wait *wait)
@@ -34,8 +54,10 @@ const struct mechanism memfd_eventfd_mechanism = {
 	.name = "memfd-eventfd",
 	.summary = "shared memory, waiting on an eventfd",
 	.manual = "eventfd(2)",
+	.has_ring = true,
 	.counts_blocked = true,
-	.open = ring_open,
+	.open = open_ring,
+	.attach = ring_connect,
 	.send = send_slot,
 	.receive = receive_slot,
 };

@@ -1,7 +1,6 @@
 #include "ring.h"
 
-#include <sys/eventfd.h>
-#include <sys/mman.h>
+#include <unistd.h>
 
 enum { STREAM_BYTES = 1 << 20, STREAM_SLOTS_MOST = 1024, STREAM_SLOTS_LEAST = 2 };
 
@@ -12,45 +11,49 @@ static uint32_t slots(const struct pair *pair, int direction)
 
 	if (!pair->stream || direction == 1)
 		return 1;
+	if (pair->options->slots)
+		return (uint32_t)pair->options->slots;
 	while (n < STREAM_SLOTS_MOST && 2 * n * pair->size <= STREAM_BYTES)
 		n *= 2;
 	return n;
 }
 
-static int wait_descriptor(void)
+struct ring *ring_make(struct pair *pair, enum memory_kind kind, int number, uint32_t count, size_t slot_bytes)
 {
-	int fd = eventfd(0, EFD_CLOEXEC);
+	size_t whole = (slot_bytes + 63) / 64 * 64;
+	struct memory memory = memory_open(pair, kind, number, sizeof(struct ring) + count * whole);
+	struct ring *ring = memory.start;
 
-	if (fd < 0)
-		refused("eventfd", errno == EMFILE ? "RLIMIT_NOFILE" : NULL);
-	return fd;
+	ring->memory = memory;
+	ring->slots = count;
+	ring->slot_bytes = whole;
+	ring->data = (char *)(ring + 1); // same address in both: inherited
+	ring->spin_ns = pair->options->spin_ns ? pair->options->spin_ns : SPIN_NS;
+	return ring;
 }
 
-static struct ring *open_one(const struct pair *pair, int direction)
+static void open_rings(struct pair *pair, enum memory_kind kind)
 {
-	uint32_t count = slots(pair, direction);
-	size_t slot_bytes = (pair->size + 63) / 64 * 64, bytes = sizeof(struct ring) + count * slot_bytes;
-	int fd = memfd_create("ipctune", MFD_CLOEXEC);
-	struct ring *ring;
-
-	if (fd < 0)
-		refused("memfd_create", errno == EMFILE ? "RLIMIT_NOFILE" : NULL);
-	if (ftruncate(fd, (off_t)bytes))
-		refused("ftruncate", NULL);
-	ring = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (ring == MAP_FAILED)
-		refused("mmap", NULL);
-	close(fd); // the mapping keeps it, and both sides inherit that
-	ring->slots = count;
-	ring->slot_bytes = slot_bytes;
-	ring->data = (char *)(ring + 1); // same address in both: inherited
-	ring->filled.eventfd = wait_descriptor();
-	ring->emptied.eventfd = wait_descriptor();
-	return ring;
+	for (int i = 0; i < 2; i++)
+		pair->rings[i] = ring_make(pair, kind, i, slots(pair, i), pair->size);
+	pair->slots = pair->rings[0]->slots;
+	pair->pages = pair->rings[0]->memory.pages;
 }
 
 void ring_open(struct pair *pair)
 {
-	for (int i = 0; i < 2; i++)
-		pair->rings[i] = open_one(pair, i);
+	open_rings(pair, MEMORY_MEMFD);
+}
+
+void ring_open_segments(struct pair *pair)
+{
+	open_rings(pair, MEMORY_SEGMENT);
+}
+
+void ring_connect(struct channel *channel)
+{
+	memory_ready(&channel->in_ring->memory);
+	memory_ready(&channel->out_ring->memory);
+	atomic_store(&channel->in_ring->filled.sleeper, getpid());
+	atomic_store(&channel->out_ring->emptied.sleeper, getpid());
 }

@@ -1,15 +1,10 @@
 // System V message queues, one for each direction. They outlive their makers: in a private IPC namespace they end
 // with it; in the present one guard.c takes them away, by their key, which is known before they exist.
 #include <string.h>
-#include <sys/ipc.h>
 #include <sys/msg.h>
 
 #include "../channel.h"
-
-static key_t key(const struct pair *pair, int direction)
-{
-	return (key_t)((pair->token & 0x3ffffffe) + 2 + (uint64_t)direction); // never IPC_PRIVATE
-}
+#include "sysv.h"
 
 static int64_t max_size(void)
 {
@@ -38,7 +33,7 @@ static void open_queues(struct pair *pair)
 	int id[2];
 
 	for (int i = 0; i < 2; i++) {
-		id[i] = msgget(key(pair, i), IPC_CREAT | IPC_EXCL | 0600);
+		id[i] = msgget(sysv_key(pair, i), IPC_CREAT | IPC_EXCL | 0600);
 		if (id[i] < 0)
 			refused("msgget", errno == ENOSPC ? "kernel.msgmni" : NULL);
 		set_capacity(pair, id[i]);
@@ -50,7 +45,7 @@ static void open_queues(struct pair *pair)
 static void remove_queues(const struct pair *pair)
 {
 	for (int i = 0; i < 2; i++) {
-		int id = msgget(key(pair, i), 0600);
+		int id = msgget(sysv_key(pair, i), 0600);
 
 		if (id >= 0)
 			msgctl(id, IPC_RMID, NULL);

@@ -25,7 +25,16 @@ MECHANISMS = (
     "copy-file-range",
     "tcp-zerocopy",
     "io-uring",
+    "memfd-spin",
+    "memfd-spin-futex",
+    "memfd-mutex-cond",
+    "memfd-signal",
+    "sysv-shm-futex",
+    "sysv-shm-sem",
+    "sysv-shm-posix-sem",
+    "process-vm-readv",
 )
+RINGS = tuple(name for name in MECHANISMS if name.startswith(("memfd-", "sysv-shm-")))
 PATTERNS = ("ping-pong", "stream")
 PATIENCE_S = 20.0
 
@@ -101,7 +110,12 @@ def wait_for(condition: Callable[[], bool]) -> bool:
 
 def sysv_queues() -> set[str]:
     """Ids of the System V queues of this IPC namespace."""
-    lines = Path("/proc/sysvipc/msg").read_text(encoding="ascii").splitlines()[1:]
+    return sysv_objects("msg")
+
+
+def sysv_objects(kind: str) -> set[str]:
+    """Ids of the `msg`, `sem` or `shm` objects of this IPC namespace."""
+    lines = Path("/proc/sysvipc", kind).read_text(encoding="ascii").splitlines()[1:]
     return {line.split()[1] for line in lines}
 
 

@@ -13,7 +13,7 @@ def test_mechanisms(core: Core) -> None:
     assert tuple(one["name"] for one in listed) == MECHANISMS
     for one in listed:
         assert set(one) == {"name", "summary", "manual", "stream", "max_size", "options"}
-        assert one["options"] in ([], ["capacity"])
+        assert one["options"] in ([], ["capacity"], ["pages", "slots"], ["pages", "slots", "spin"])
 
 
 def test_the_corrupting_mechanism_is_listed_for_tests(core: Core) -> None:

@@ -97,11 +97,17 @@ class _Output:
     sides: tuple[Side, Side]
     machine: MachineCost
     zerocopy: Zerocopy | None = None
+    pages: str | None = None
+    slots: int | None = None
+    spin_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One measured block; `capacity` and `ipc_namespace` are what was in effect, `zerocopy` is of both sides."""
+    """One measured block; `capacity`, `ipc_namespace`, `pages`, `slots` and `spin_ns` are what was in effect.
+
+    `zerocopy` is of both sides together.
+    """
 
     spec: Spec
     seed: int
@@ -114,6 +120,9 @@ class Block:
     sides: tuple[Side, Side]
     machine: MachineCost
     zerocopy: Zerocopy | None = None
+    pages: str | None = None
+    slots: int | None = None
+    spin_ns: int | None = None
 
     @property
     def histogram(self) -> Histogram | None:

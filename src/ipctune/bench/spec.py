@@ -6,13 +6,17 @@ from typing import Any, Self
 
 from ipctune.errors import WrongUse
 
-__all__ = ["FREE", "PATTERNS", "POLICIES", "Spec"]
+__all__ = ["FREE", "PAGES", "PATTERNS", "POLICIES", "Spec"]
 
 FREE = (-1, -1)
 PATTERNS = ("ping-pong", "stream")
 POLICIES = ("other", "batch", "fifo")
+PAGES = ("normal", "prefault", "mlock", "huge")
 NAMESPACES = ("private", "present")
 LARGEST = 16 << 20
+MOST_SLOTS = 16384
+LARGEST_RING = 1 << 30
+LONGEST_SPIN_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,9 @@ class Spec:
     for not pinned; `rate` messages a second in open loop, 0 for as fast as it goes; `gap_ns` the
     idle time before each round trip; `work_ns` what the server of a ping-pong computes before it
     answers; `capacity` bytes of pipe, socket buffer or queue, 0 for the
-    kernel's default; `sysctls` pairs of name and value set in the private IPC namespace only.
+    kernel's default; `pages` those of the memory that rings lie in; `slots` of the ring of a stream,
+    a power of two, 0 for 1 MiB of them; `spin_ns` how long a side spins before it sleeps, 0 for
+    20 µs; `sysctls` pairs of name and value set in the private IPC namespace only.
     """
 
     mechanism: str = "pipe"
@@ -37,10 +43,14 @@ class Spec:
     sysctls: tuple[tuple[str, str], ...] = ()
     ipc_namespace: str = "private"
     work_ns: int = 0
+    pages: str = "normal"
+    slots: int = 0
+    spin_ns: int = 0
 
     def __post_init__(self) -> None:
         _choice("pattern", self.pattern, PATTERNS)
         _choice("policy", self.policy, POLICIES)
+        _choice("kind of pages", self.pages, PAGES)
         _choice("IPC namespace", self.ipc_namespace, NAMESPACES)
         if not 1 <= self.size <= LARGEST:
             raise WrongUse(f"a message of {self.size} bytes", hint="1 byte to 16 MiB")
@@ -50,6 +60,17 @@ class Spec:
             raise WrongUse("a rate and a gap at once", hint="the gap belongs to flat out")
         if self.sysctls and self.ipc_namespace != "private":
             raise WrongUse("a sysctl outside a private IPC namespace")
+        if not 0 <= self.spin_ns <= LONGEST_SPIN_NS:
+            raise WrongUse(f"spinning for {self.spin_ns} ns", hint="1 ns to 1 s; 0: the default of 20 µs")
+        self._check_slots()
+
+    def _check_slots(self) -> None:
+        if not 0 <= self.slots <= MOST_SLOTS or self.slots & (self.slots - 1):
+            raise WrongUse(f"a ring of {self.slots} slots", hint=f"a power of two, {MOST_SLOTS} at most")
+        if self.slots and self.pattern != "stream":
+            raise WrongUse("slots without a stream", hint="a ping-pong has one message on its way")
+        if self.slots * self.size > LARGEST_RING:
+            raise WrongUse(f"{self.slots} slots of {_bytes(self.size)}", hint="1 GiB in all at most")
 
     def arguments(self) -> list[str]:
         """The options of `ipctune-core run` that say this; its defaults are left out."""
@@ -66,6 +87,12 @@ class Spec:
             said += ["--gap", str(self.gap_ns)]
         if self.capacity:
             said += ["--capacity", str(self.capacity)]
+        if self.pages != default.pages:
+            said += ["--pages", self.pages]
+        if self.slots:
+            said += ["--slots", str(self.slots)]
+        if self.spin_ns:
+            said += ["--spin", str(self.spin_ns)]
         if self.policy != default.policy:
             said += ["--policy", self.policy]
         if self.ipc_namespace != default.ipc_namespace:
@@ -96,6 +123,12 @@ class Spec:
             words.append(f"{self.work_ns / 1000:g} µs of work")
         if self.capacity:
             words.append(f"capacity {_bytes(self.capacity)}")
+        if self.pages != "normal":
+            words.append(f"{self.pages} pages")
+        if self.slots:
+            words.append(f"{self.slots} slots")
+        if self.spin_ns:
+            words.append(f"{self.spin_ns / 1000:g} µs of spinning")
         if self.policy != "other":
             words.append(f"SCHED_{self.policy.upper()}")
         words += [f"{name}={value}" for name, value in self.sysctls]

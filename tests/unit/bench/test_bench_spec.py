@@ -18,6 +18,8 @@ def test_every_field_reaches_the_command_line() -> None:
         *("--policy", "batch", "--sysctl", "kernel.msgmax=65536"),
     ]
     assert Spec(gap_ns=20_000).arguments()[-2:] == ["--gap", "20000"]
+    ring = Spec("memfd-spin-futex", "stream", pages="mlock", slots=64, spin_ns=5000)
+    assert ring.arguments()[-6:] == ["--pages", "mlock", "--slots", "64", "--spin", "5000"]
     assert Spec(ipc_namespace="present").arguments()[-2:] == ["--ipc-namespace", "present"]
 
 
@@ -31,6 +33,14 @@ def test_every_field_reaches_the_command_line() -> None:
         {"rate": -1.0},
         {"rate": 10.0, "gap_ns": 10},
         {"sysctls": (("a", "b"),), "ipc_namespace": "present"},
+        {"pages": "large"},
+        {"slots": 4},
+        {"slots": 3, "pattern": "stream"},
+        {"slots": 32768, "pattern": "stream"},
+        {"slots": -4, "pattern": "stream"},
+        {"slots": 128, "pattern": "stream", "size": 16 << 20},
+        {"spin_ns": -1},
+        {"spin_ns": 1_000_000_001},
     ],
 )
 def test_nonsense_is_refused(fields: dict[str, object]) -> None:
@@ -42,4 +52,7 @@ def test_description() -> None:
     spec = Spec(size=4096, cpus=(0, 1), rate=1000.0)
     assert spec.describe() == "pipe ping-pong 4 KiB, vCPUs 0 and 1, 1,000/s"
     assert Spec().describe() == "pipe ping-pong 64 B, not pinned, as fast as it goes"
+    ring = Spec("memfd-spin-futex", "stream", pages="huge", slots=64, spin_ns=5000)
+    said = "memfd-spin-futex stream 64 B, not pinned, as fast as it goes, huge pages, 64 slots, 5 µs of spinning"
+    assert ring.describe() == said
     assert [Spec(cpus=c).placement for c in ((0, 0), (0, 1), (0, -1))] == ["same", "across", "free"]
