@@ -39,8 +39,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     global _before  # noqa: PLW0603 - one session a process
-    if session.config.getoption("--leftovers"):
+    if _looks(session.config):
         _before = snapshot()
+
+
+def _looks(config: pytest.Config) -> bool:
+    """Whether this process looks at what is left; where several run tests side by side, who started them does."""
+    return bool(config.getoption("--leftovers")) and not hasattr(config, "workerinput")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -68,7 +73,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     _unlisted[:] = [name for name in _unlisted if not listed(name, read_skips())]
     if not session.config.getoption("--strict-skips"):
         _unlisted.clear()
-    if session.config.getoption("--leftovers"):
+    if _looks(session.config):
         _left.extend(left(_before))
     if _unlisted or _left:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -33,8 +33,8 @@ static void close_corrupt(struct pair *pair, int side)
 
 static void connect_corrupt(struct channel *channel)
 {
-	if (under->connect)
-		under->connect(channel);
+	if (under->attach)
+		under->attach(channel);
 }
 
 static void remove_corrupt(const struct pair *pair)

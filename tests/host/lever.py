@@ -15,7 +15,18 @@ import pytest
 
 from ipctune.host.core import find_core
 
-__all__ = ["FOUND", "GOVERNOR", "HALTPOLL", "KNOB", "SETTING", "SLOWER_NS", "made_helpful", "needs_haltpoll", "slower"]
+__all__ = [
+    "FOUND",
+    "GOVERNOR",
+    "HALTPOLL",
+    "KNOB",
+    "SETTING",
+    "SLOWER_NS",
+    "made_helpful",
+    "needs_haltpoll",
+    "needs_no_haltpoll",
+    "slower",
+]
 
 KNOB = "autogroup"
 SETTING = Path("/proc/sys/kernel/sched_autogroup_enabled")
@@ -33,12 +44,11 @@ def _reads(path: Path) -> str:
 
 FOUND = _reads(SETTING)
 """How the setting was found; empty where there is none."""
+_HALTPOLLS = _reads(GOVERNOR.with_name("current_driver")) not in ("", "none") and _reads(GOVERNOR) == "haltpoll"
 needs_haltpoll = pytest.mark.skipif(
-    _reads(GOVERNOR.with_name("current_driver")) in ("", "none")
-    or _reads(GOVERNOR) != "haltpoll"
-    or _reads(HALTPOLL) != "0",
-    reason="no idle driver with a haltpoll governor at 0 ns here",
+    not _HALTPOLLS or _reads(HALTPOLL) != "0", reason="no idle driver with a haltpoll governor at 0 ns here"
 )
+needs_no_haltpoll = pytest.mark.skipif(_HALTPOLLS, reason="an idle driver with a haltpoll governor here")
 
 
 def slower() -> str:

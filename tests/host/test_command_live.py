@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.host.journaled import environment, reverted
-from tests.host.lever import FOUND, KNOB, SETTING, needs_haltpoll, slower
+from tests.host.lever import FOUND, KNOB, SETTING, slower
 from tests.host.test_scenarios import Silent, present
 
 from ipctune.errors import WorkloadFailed
@@ -42,7 +42,7 @@ def core(options: str = "--cpus 0,1", seconds: float = 0.03) -> str:
 def tuned(journal: Journal, line: CommandLine, *only: str, goal: Goal = Goal.LATENCY) -> TuneResult:
     """A short run that the user narrowed to these settings."""
     asked = Settings(
-        command=line, only=only, seconds=24.0, pairs=14, rest=0.06, idle=0.5, beside=0.03, hold=60.0, goal=goal
+        command=line, only=only, seconds=20.0, pairs=14, rest=0.06, idle=0.5, beside=0.03, hold=60.0, goal=goal
     )
     with exclusive(journal):
         return tune(read_host(quick=True), asked, journal, Silent())
@@ -53,14 +53,6 @@ def trial(result: TuneResult, knob: str) -> Trial:
 
 
 LATENCY = CommandLine(core(), "json:latency.p50", lower_is_better=True)
-
-
-@needs_haltpoll
-def test_what_keeps_a_vcpu_from_halting_is_kept_for_a_command_that_waits_across_two(journal: Journal) -> None:
-    result = tuned(journal, LATENCY, "haltpoll")
-    assert trial(result, "haltpoll").outcome is Outcome.KEPT
-    assert list(result.kept) == ["haltpoll"]
-    assert result.bottleneck == "halted-wake"
 
 
 def helped() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.host.journaled import reverted
-from tests.host.lever import FOUND, GOVERNOR, HALTPOLL, KNOB, SETTING, made_helpful, needs_haltpoll
+from tests.host.lever import FOUND, GOVERNOR, HALTPOLL, KNOB, SETTING, made_helpful, needs_haltpoll, needs_no_haltpoll
 
 from ipctune.bench.spec import Spec
 from ipctune.host import read_host
@@ -86,6 +86,7 @@ def test_the_governor_is_kept_where_another_one_halts(journal: Journal) -> None:
     assert trial.outcome is Outcome.KEPT
 
 
+@needs_no_haltpoll
 def test_what_helps_is_kept(journal: Journal, tmp_path: Path) -> None:
     with made_helpful(tmp_path):
         assert selected(journal, KNOB, LATENCY).outcome is Outcome.KEPT
