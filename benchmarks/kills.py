@@ -36,10 +36,11 @@ from ipctune.report.status import render
 
 __all__ = ["MODES", "main", "series"]
 
-PATIENCE = 10.0  # a loaded machine is slow; what it took is in the table
+PATIENCE = 6.0  # a loaded machine is slow; what it took is in the table
 FOREIGN = ("fs.pipe-max-size", "4194304")
 CALLS = ("write", "fsync", "rename", "unlink", "openat")
 _SPARSE = 37  # of `openat`: most are Python's imports
+_ORDERS = "its orders are still there"
 _OTHERS = "which neither it nor we ever set"
 MODES = ("tuner", "watchdog", "both", "lease", "foreign", "tune")
 """Who is killed. `lease`: both, and only a lease was kept. `foreign`: both, and someone else changes a value before we
@@ -163,7 +164,9 @@ def _driver(mode: str, hold: float, tracer: str) -> list[str]:
 def _judge(journal: Journal, mode: str, number: int, parts: Mapping[str, Part], originals: Mapping[str, str]) -> str:
     """What is wrong after that kill, or nothing."""
     if mode in ("tuner", "tune"):
-        return _await_back(journal, parts, originals)
+        wrong = _await_back(journal, parts, originals)
+        # Killed between its orders and the watchdog's start, with nothing changed: whoever looks has to see that.
+        return _after_both(journal, mode, number, parts, originals) if wrong == _ORDERS else wrong
     if mode == "watchdog":
         # The tuner lived on, and started another one or took everything back; the last of them dies, or restores.
         _await_end(journal)
@@ -254,7 +257,7 @@ def _differences(journal: Journal, parts: Mapping[str, Part], originals: Mapping
         if now[name] != was
     ]
     wrong += [f"{entry.knob} is still in the journal" for entry in journal.entries()]
-    wrong += ["its orders are still there"] if journal.active() is not None else []
+    wrong += [_ORDERS] if journal.active() is not None else []
     running = launch.status(journal.state)
     wrong += [f"the watchdog runs still (pid {running.pid})"] if running else []
     return "; ".join(wrong)

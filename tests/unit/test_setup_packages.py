@@ -147,7 +147,14 @@ def test_the_tests_bring_their_own_tools(fresh: Machine) -> None:
     answer = fresh.call("test", "-k", "judge")
     assert answer.code == 0, answer.err
     assert "strace" in _installs(fresh)[0]
-    assert answer.out == "pytest: --leftovers -k judge\n"
+    first, then = answer.out.splitlines()
+    assert first.startswith("pytest: --leftovers -q --numprocesses=auto")
+    assert first.endswith("-k judge tests/unit tests/native")
+    assert then == "pytest: --leftovers -k judge tests/host"
+
+
+def test_tests_that_are_named_run_alone(fresh: Machine) -> None:
+    assert fresh.call("test", "tests/unit/x.py", "-x").out == "pytest: --leftovers tests/unit/x.py -x\n"
 
 
 def test_no_service_starts_while_servers_are_installed_for_ci(fresh: Machine) -> None:

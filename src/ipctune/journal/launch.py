@@ -31,6 +31,7 @@ __all__ = [
     "clear_timer",
     "end",
     "oom_score_adj",
+    "prepare",
     "set_timer",
     "start",
     "status",
@@ -104,6 +105,11 @@ def oom_score_adj(state: State) -> int | None:
         return None if running is None else int(Path(f"/proc/{running.pid}/oom_score_adj").read_text())
     except (OSError, ValueError):
         return None
+
+
+def prepare(state: State) -> None:
+    """Copy the watchdog's code, before there are orders: a run killed meanwhile leaves none that nobody holds."""
+    _library(state)
 
 
 def start(state: State) -> Watchdog:

@@ -98,6 +98,7 @@ def guarded(journal: Journal) -> Iterator[Session]:
     """
     session = Session(journal)
     launch.clear_timer(journal.state)  # one that a restoring watchdog left behind would undo what is tried now
+    launch.prepare(journal.state)
     journal.set_active(_tuner(session))
     try:
         launch.start(journal.state)
