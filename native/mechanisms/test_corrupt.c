@@ -31,7 +31,7 @@ static void close_corrupt(struct pair *pair, int side)
 		under->close_end(pair, side);
 }
 
-static void connect_corrupt(struct channel *channel)
+static void attach_corrupt(struct channel *channel)
 {
 	if (under->attach)
 		under->attach(channel);
@@ -64,7 +64,7 @@ const struct mechanism test_corrupt_mechanism = {
 	.test_only = true,
 	.open = open_corrupt,
 	.close_end = close_corrupt,
-	.attach = connect_corrupt,
+	.attach = attach_corrupt,
 	.remove = remove_corrupt,
 	.send = send_corrupt,
 	.receive = receive_corrupt,
