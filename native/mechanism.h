@@ -5,8 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "options.h"
+
 struct mechanism;
 struct ring;
+struct waiting;
 
 // What a side has done; in shared memory, each side on a cache line of its own, so that the other can read it later.
 struct side_counts {
@@ -35,6 +38,24 @@ struct channel {
 	struct side_counts *counts;
 	int side;
 	uint64_t received; // for test-corrupt alone
+	const struct options *options;
+	const struct waiting *waiting;
+	int epoll_in, epoll_out;
+	size_t whole, begun; // batches of bytes: what of the buffer was handed out, and what of a message lies after it
+};
+
+enum { WAITS_ALL = (1 << WAITS) - 1 };
+
+// What a mechanism has beside blocking calls for a message each; NULL where it has not.
+struct ways {
+	unsigned waits; // a bit for each of enum wait
+	void (*unblock)(struct channel *channel); // what is set once so that calls don't block
+	void (*try_send)(struct channel *channel, char *message, size_t size);
+	void (*try_receive)(struct channel *channel, char *message, size_t size);
+	void (*send_pieces)(struct channel *channel, char *message, size_t size); // in writes of options->write_size
+	void (*send_batch)(struct channel *channel, char *messages, size_t size, size_t count);
+	size_t (*receive_batch)(struct channel *channel, char *messages, size_t size, size_t most); // how many came
+	void (*receive_noerror)(struct channel *channel, char *message, size_t size);
 };
 
 enum { BUFFER_HEADROOM = 64 }; // writable bytes before each payload buffer: msgsnd(2) wants its type there
@@ -44,19 +65,28 @@ struct mechanism {
 	bool has_capacity;
 	bool counts_blocked;
 	bool test_only;
+	bool in_file_system; // has names there until open() is done, whatever the IPC namespace
+	bool size_by_capacity; // --capacity takes larger messages than max_size: open() refuses
 	// Largest message in bytes, -1: no limit of its own. Reads the limits of the present namespace.
 	int64_t (*max_size)(void);
 	const char *max_size_limit; // the setting behind it
+	// Messages that are lost by now; NULL: none ever is. Where they can be, a stream as fast as it goes is refused.
+	uint64_t (*lost)(void);
 	void (*open)(struct pair *pair);
 	void (*close_end)(struct pair *pair, int side); // after the fork, the end of the other; NULL: nothing to close
 	// Take away what has a name. Must do no harm when called twice or before open(). NULL: nothing has a name.
 	void (*remove)(const struct pair *pair);
 	void (*send)(struct channel *channel, char *message, size_t size);
 	void (*receive)(struct channel *channel, char *message, size_t size);
+	const struct ways *ways; // NULL: none but these
 };
 
 extern const struct mechanism pipe_mechanism, unix_stream_mechanism, unix_abstract_mechanism, tcp_mechanism,
 	sysv_msg_mechanism, posix_mq_mechanism, memfd_futex_mechanism, memfd_eventfd_mechanism, test_corrupt_mechanism;
+extern const struct mechanism fifo_mechanism, unix_path_mechanism, unix_dgram_mechanism, unix_seqpacket_mechanism,
+	udp_mechanism;
 
-const struct mechanism *mechanism_find(const char *name);
+// As asked for: its send and receive wait, cut and so on as the options say. Wrong use where it can't.
+const struct mechanism *mechanism_find(const struct options *options);
+_Noreturn void mechanism_lost(const struct options *options, uint64_t count); // messages that never came
 void mechanisms_print(void); // the `mechanisms` command

@@ -7,9 +7,12 @@
 
 enum pattern { PING_PONG, STREAM };
 enum policy { POLICY_OTHER, POLICY_BATCH, POLICY_FIFO };
+enum wait { WAIT_BLOCK, WAIT_RETRY, WAIT_POLL, WAIT_EPOLL, WAITS };
 enum ipc_namespace { IPC_PRIVATE_IF_POSSIBLE, IPC_PRIVATE_ONLY, IPC_PRESENT };
 
-enum { SYSCTLS_MAX = 16, MESSAGE_MAX = 16 << 20 };
+enum { SYSCTLS_MAX = 16, MESSAGE_MAX = 16 << 20, BATCH_MAX = 1024 }; // sendmmsg(2) takes UIO_MAXIOV at most
+
+extern const char *const wait_names[WAITS + 1]; // by enum wait, and a NULL
 
 struct options {
 	const char *mechanism;
@@ -22,6 +25,10 @@ struct options {
 	int64_t work_ns; // what the server of a ping-pong computes before it answers
 	uint64_t seed;
 	int64_t capacity; // 0: the kernel's default
+	enum wait wait; // how a side waits for the other
+	size_t write_size; // most bytes a write; 0: a message goes out in one
+	size_t batch; // messages handed over in one call
+	bool noerror; // MSG_NOERROR
 	enum policy policy;
 	enum ipc_namespace ipc_namespace;
 	const char *sysctls[SYSCTLS_MAX]; // NAME=VALUE

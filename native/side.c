@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "guard.h"
+#include "waiting.h"
 
 void side_meet_supervisor(struct side *side)
 {
@@ -72,7 +73,9 @@ static void connect_to(struct side *side, struct pair *pair)
 		.out_ring = pair->rings[i],
 		.counts = &side->shared->counts[i],
 		.side = i,
+		.options = side->options,
 	};
+	waiting_begin(&side->channel, pair->mechanism);
 }
 
 _Noreturn void side_main(struct side *side, struct pair *pair, const sigset_t *signals)
