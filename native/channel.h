@@ -13,6 +13,7 @@ void channel_send(struct channel *channel, char *message, size_t size); // for t
 void channel_receive(struct channel *channel, char *message, size_t size);
 void channel_close_end(struct pair *pair, int side);
 void channel_socket_capacity(struct pair *pair, int fd); // sets and reads back both buffers of one socket
+extern const struct ways byte_stream_ways;
 int64_t read_number(const char *path, int64_t otherwise);
 
 // write(2) takes what fits: the rest goes in further calls.

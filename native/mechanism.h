@@ -5,10 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "options.h"
+
 struct mechanism;
-struct options;
 struct ring;
 struct lent;
+struct waiting;
 
 // What a side has done; in shared memory, each side on a cache line of its own, so that the other can read it later.
 struct side_counts {
@@ -45,6 +47,24 @@ struct channel {
 	struct side_counts *counts;
 	int side;
 	uint64_t received; // for test-corrupt alone
+	const struct options *options;
+	const struct waiting *waiting;
+	int epoll_in, epoll_out;
+	size_t whole, begun; // batches of bytes: what of the buffer was handed out, and what of a message lies after it
+};
+
+enum { WAITS_ALL = (1 << WAITS) - 1 };
+
+// What a mechanism has beside blocking calls for a message each; NULL where it has not.
+struct ways {
+	unsigned waits; // a bit for each of enum wait
+	void (*unblock)(struct channel *channel); // what is set once so that calls don't block
+	void (*try_send)(struct channel *channel, char *message, size_t size);
+	void (*try_receive)(struct channel *channel, char *message, size_t size);
+	void (*send_pieces)(struct channel *channel, char *message, size_t size); // in writes of options->write_size
+	void (*send_batch)(struct channel *channel, char *messages, size_t size, size_t count);
+	size_t (*receive_batch)(struct channel *channel, char *messages, size_t size, size_t most); // how many came
+	void (*receive_noerror)(struct channel *channel, char *message, size_t size);
 };
 
 enum { BUFFER_HEADROOM = 64 }; // writable bytes before each payload buffer: msgsnd(2) wants its type there
@@ -57,9 +77,13 @@ struct mechanism {
 	bool counts_blocked;
 	bool reports_copies; // counts completions
 	bool test_only;
+	bool in_file_system; // has names there until open() is done, whatever the IPC namespace
+	bool size_by_capacity; // --capacity takes larger messages than max_size: open() refuses
 	// Largest message in bytes, -1: no limit of its own. Reads the limits of the present namespace.
 	int64_t (*max_size)(void);
 	const char *max_size_limit; // the setting behind it
+	// Messages that are lost by now; NULL: none ever is. Where they can be, a stream as fast as it goes is refused.
+	uint64_t (*lost)(void);
 	void (*open)(struct pair *pair);
 	void (*attach)(struct channel *channel); // in each side, before its first message; NULL: nothing to do
 	void (*close_end)(struct pair *pair, int side); // after the fork, the end of the other; NULL: nothing to close
@@ -67,14 +91,19 @@ struct mechanism {
 	void (*remove)(const struct pair *pair);
 	void (*send)(struct channel *channel, char *message, size_t size);
 	void (*receive)(struct channel *channel, char *message, size_t size);
+	const struct ways *ways; // NULL: none but these
 };
 
-extern const struct mechanism pipe_mechanism, unix_stream_mechanism, unix_abstract_mechanism, tcp_mechanism,
+extern const struct mechanism pipe_mechanism, fifo_mechanism, unix_stream_mechanism, unix_abstract_mechanism,
+	unix_path_mechanism, unix_dgram_mechanism, unix_seqpacket_mechanism, tcp_mechanism, udp_mechanism,
 	sysv_msg_mechanism, posix_mq_mechanism, memfd_futex_mechanism, memfd_eventfd_mechanism, memfd_spin_mechanism,
 	memfd_spin_futex_mechanism, memfd_mutex_cond_mechanism, memfd_signal_mechanism, sysv_shm_futex_mechanism,
 	sysv_shm_sem_mechanism, sysv_shm_posix_sem_mechanism, process_vm_readv_mechanism, vmsplice_mechanism,
 	splice_mechanism, tee_mechanism, sendfile_mechanism, copy_file_range_mechanism, tcp_zerocopy_mechanism,
 	io_uring_mechanism, test_corrupt_mechanism;
 
-const struct mechanism *mechanism_find(const char *name);
+const struct mechanism *mechanism_named(const char *name); // with its own calls; wrong use where there is none
+// As asked for: its send and receive wait, cut and so on as the options say. Wrong use where it can't.
+const struct mechanism *mechanism_find(const struct options *options);
+_Noreturn void mechanism_lost(const struct options *options, uint64_t count); // messages that never came
 void mechanisms_print(void); // the `mechanisms` command

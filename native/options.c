@@ -8,6 +8,8 @@
 
 #include "error.h"
 
+const char *const wait_names[WAITS + 1] = {"block", "retry", "poll", "epoll", NULL};
+
 int64_t option_whole(const char *name, const char *text, int64_t least, int64_t most)
 {
 	char *end;
@@ -110,6 +112,12 @@ static void take(struct options *o, const char *name, const char *value)
 		o->slots = option_whole(name, value, 1, SLOTS_MAX);
 	else if (!strcmp(name, "--spin"))
 		o->spin_ns = option_whole(name, value, 1, 1000000000);
+	else if (!strcmp(name, "--wait"))
+		o->wait = choice(name, value, wait_names);
+	else if (!strcmp(name, "--write-size"))
+		o->write_size = (size_t)option_whole(name, value, 0, MESSAGE_MAX);
+	else if (!strcmp(name, "--batch"))
+		o->batch = (size_t)option_whole(name, value, 1, BATCH_MAX);
 	else if (!strcmp(name, "--policy"))
 		o->policy = choice(name, value, (const char *const[]){"other", "batch", "fifo", NULL});
 	else if (!strcmp(name, "--ipc-namespace"))
@@ -134,6 +142,16 @@ static void check_slots(const struct options *o)
 		usage("--slots: %lld of %zu bytes are more than %d MiB", (long long)o->slots, o->size, RING_MAX >> 20);
 }
 
+static void check_batch(const struct options *o)
+{
+	if (o->pattern != STREAM)
+		usage("--batch goes with a stream");
+	if (o->write_size)
+		usage("--batch hands all over in one call, --write-size in several");
+	if (o->batch * o->size > MESSAGE_MAX)
+		usage("--batch: %zu messages of %zu bytes are more than %d in one call", o->batch, o->size, MESSAGE_MAX);
+}
+
 static void check(const struct options *o)
 {
 	if (!o->mechanism)
@@ -143,15 +161,24 @@ static void check(const struct options *o)
 	if (o->gap_ns && (o->rate > 0 || o->pattern == STREAM))
 		usage("--gap goes with a ping-pong without --rate");
 	check_slots(o);
+	if (o->batch > 1)
+		check_batch(o);
+	if (o->wait == WAIT_RETRY && o->policy == POLICY_FIFO)
+		usage("--wait retry never sleeps: under --policy fifo nothing else would get the vCPU");
 	if (o->sysctl_count && o->ipc_namespace == IPC_PRESENT)
 		usage("--sysctl sets values in the private IPC namespace only");
 }
 
 struct options options_parse(int argc, char **argv)
 {
-	struct options o = {.size = 64, .cpus = {-1, -1}, .seconds = 0.3, .seed = 1};
+	struct options o = {.size = 64, .cpus = {-1, -1}, .seconds = 0.3, .seed = 1, .batch = 1};
 
 	for (int i = 0; i < argc; i += 2) {
+		if (!strcmp(argv[i], "--noerror")) {
+			o.noerror = true;
+			i--; // takes no value
+			continue;
+		}
 		if (i + 1 == argc)
 			usage("'%s' needs a value, or is not an option of run", argv[i]);
 		take(&o, argv[i], argv[i + 1]);

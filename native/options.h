@@ -8,9 +8,13 @@
 enum pattern { PING_PONG, STREAM };
 enum policy { POLICY_OTHER, POLICY_BATCH, POLICY_FIFO };
 enum pages { PAGES_NORMAL, PAGES_PREFAULT, PAGES_MLOCK, PAGES_HUGE };
+enum wait { WAIT_BLOCK, WAIT_RETRY, WAIT_POLL, WAIT_EPOLL, WAITS };
 enum ipc_namespace { IPC_PRIVATE_IF_POSSIBLE, IPC_PRIVATE_ONLY, IPC_PRESENT };
 
 enum { SYSCTLS_MAX = 16, MESSAGE_MAX = 16 << 20, SLOTS_MAX = 16384, RING_MAX = 1 << 30, SPIN_NS = 20000 };
+enum { BATCH_MAX = 1024 }; // sendmmsg(2) takes UIO_MAXIOV at most
+
+extern const char *const wait_names[WAITS + 1]; // by enum wait, and a NULL
 
 struct options {
 	const char *mechanism;
@@ -26,6 +30,10 @@ struct options {
 	enum pages pages; // of the memory that rings lie in
 	int64_t slots; // of the ring of a stream, a power of two; 0: as many as make 1 MiB
 	int64_t spin_ns; // before a side falls asleep
+	enum wait wait; // how a side waits for the other
+	size_t write_size; // most bytes a write; 0: a message goes out in one
+	size_t batch; // messages handed over in one call
+	bool noerror; // MSG_NOERROR
 	enum policy policy;
 	enum ipc_namespace ipc_namespace;
 	const char *sysctls[SYSCTLS_MAX]; // NAME=VALUE

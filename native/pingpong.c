@@ -18,7 +18,7 @@ static _Noreturn void changed(uint64_t number)
 static uint64_t round_trips(struct exchange *x, struct pace *pace, int64_t until_ns, uint64_t most, struct histogram *histogram)
 {
 	struct channel *channel = &x->side->channel;
-	const struct mechanism *mechanism = mechanism_find(x->side->options->mechanism);
+	const struct mechanism *mechanism = mechanism_find(x->side->options);
 	struct lent *lent = channel->lent;
 	size_t size = x->side->options->size;
 	uint64_t done = 0;
@@ -70,7 +70,7 @@ void pingpong_client(struct side *side)
 	side_read_counters(side, results->end);
 	side_meet_supervisor(side);
 	atomic_store(&side->shared->stop, 1);
-	mechanism_find(o->mechanism)->send(&side->channel, x.sent, o->size);
+	mechanism_find(o)->send(&side->channel, x.sent, o->size);
 }
 
 // What an application does with a request: it computes, so its vCPU does not halt meanwhile.
@@ -82,7 +82,7 @@ static void work(int64_t ns)
 
 void pingpong_server(struct side *side)
 {
-	const struct mechanism *mechanism = mechanism_find(side->options->mechanism);
+	const struct mechanism *mechanism = mechanism_find(side->options);
 	struct channel *channel = &side->channel;
 	size_t size = side->options->size;
 	char *message = payload_buffer(size);

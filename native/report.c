@@ -49,6 +49,10 @@ static void head(const struct block *b)
 	json_unsigned("seed", o->seed);
 	json_optional("capacity", b->capacity);
 	ring(b);
+	json_string("wait", wait_names[o->wait]);
+	json_unsigned("write_size", o->write_size);
+	json_unsigned("batch", o->batch);
+	json_bool("noerror", o->noerror);
 	json_string("ipc_namespace", b->private_namespace ? "private" : "present");
 }
 
@@ -71,7 +75,7 @@ static void zerocopy(const struct block *b)
 {
 	uint64_t completions = 0, copied = 0;
 
-	if (!mechanism_find(b->options->mechanism)->reports_copies) {
+	if (!mechanism_find(b->options)->reports_copies) {
 		json_null("zerocopy");
 		return;
 	}
@@ -109,7 +113,7 @@ static void side(const struct block *b, int index)
 	json_optional("minor_faults", growth(from->minor_faults, to->minor_faults));
 	json_optional("major_faults", growth(from->major_faults, to->major_faults));
 	json_unsigned("syscalls", to->syscalls - from->syscalls);
-	json_optional("blocked", mechanism_find(b->options->mechanism)->counts_blocked ? (int64_t)(to->blocked - from->blocked) : -1);
+	json_optional("blocked", mechanism_find(b->options)->counts_blocked ? (int64_t)(to->blocked - from->blocked) : -1);
 	json_optional("run_delay_ns", growth(from->run_delay_ns, to->run_delay_ns));
 	json_close('}');
 }

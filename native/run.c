@@ -20,12 +20,14 @@
 #include "namespace.h"
 #include "report.h"
 #include "side.h"
+#include "survivor.h"
 
-enum { LOOKS = 2, NOTICE_MS = 100, PATIENCE_NS = 1000000000, PATIENCE_SECONDS = 30 };
+enum { LOOKS = 2, PATIENCE_NS = 1000000000, PATIENCE_SECONDS = 30, ECHO_NS = 500000000, LOSS_MS = 1000 };
 
 struct supervision {
 	const struct options *options;
 	struct shared *shared;
+	struct ends ends;
 	int signals, ready, go;
 	sigset_t before;
 	int64_t deadline_ns;
@@ -58,61 +60,43 @@ static void on_signal(struct supervision *s, int number)
 	give_up(s, 128 + number, "signal", strsignal(number));
 }
 
-// Whether a side learns of the other's death is the mechanism's: it has a moment for it.
-static const char *what_it_met(struct supervision *s, int side)
+static bool reap(struct supervision *s)
 {
-	pid_t *pid = &s->shared->pids[side];
-
-	for (int i = 0; i < NOTICE_MS && *pid > 0; i++) {
-		if (waitpid(*pid, NULL, WNOHANG) == *pid)
-			*pid = 0;
-		else
-			sleep_until(now_ns() + 1000000);
-	}
-	if (atomic_load(&s->shared->note.complete))
-		return s->shared->note.message;
-	return *pid > 0 ? "noticed nothing and would have waited for ever" : "had ended";
-}
-
-static _Noreturn void on_death(struct supervision *s, int side, int signal_number)
-{
-	const char *met = what_it_met(s, 1 - side);
-
-	kill_sides(s);
-	guard_finish();
-	fail(EXIT_INTERNAL, "wait", 0, NULL, "the %s was ended by signal %d (%s); the %s: %s", report_role(s->options, side),
-		signal_number, strsignal(signal_number), report_role(s->options, 1 - side), met);
-}
-
-// The other side would wait for ever.
-static _Noreturn void on_failure(struct supervision *s, int status)
-{
-	kill_sides(s);
-	guard_finish();
-	if (atomic_load(&s->shared->note.complete))
-		error_print_note(&s->shared->note);
-	fail(EXIT_INTERNAL, "wait", 0, NULL, "a side ended with status %d", WEXITSTATUS(status));
-}
-
-// A side that was killed makes the other fail, too: look at both, and name the one that was killed.
-static void reap(struct supervision *s)
-{
-	int failed = 0, killed = -1, status;
+	bool failed = false;
+	int status;
 
 	for (int i = 0; i < 2; i++) {
 		if (s->shared->pids[i] <= 0 || waitpid(s->shared->pids[i], &status, WNOHANG) <= 0)
 			continue;
 		s->shared->pids[i] = 0;
 		s->running--;
-		if (status && (!failed || WIFSIGNALED(status)))
-			failed = status;
-		if (WIFSIGNALED(status))
-			killed = i;
+		s->ends.ended[i] = true;
+		s->ends.status[i] = status;
+		failed |= status != 0;
 	}
-	if (killed >= 0)
-		on_death(s, killed, WTERMSIG(failed));
-	if (failed)
-		on_failure(s, failed);
+	return failed;
+}
+
+// The other would wait for ever, or has been told by the kernel and fails, too: it has a moment to say so. Files of one
+// that is killed close before it can be waited for, so the one that is told may even be seen first.
+static _Noreturn void on_failure(struct supervision *s)
+{
+	for (int64_t until = now_ns() + ECHO_NS; s->running && now_ns() < until; reap(s))
+		sleep_until(now_ns() + 1000000);
+	kill_sides(s);
+	guard_finish();
+	survivor_tell(s->options, &s->ends, &s->shared->note);
+}
+
+static void look_for_losses(struct supervision *s, const struct mechanism *mechanism)
+{
+	uint64_t lost = mechanism->lost();
+
+	if (!lost)
+		return;
+	kill_sides(s);
+	guard_finish();
+	mechanism_lost(s->options, lost);
 }
 
 // What is ours of the machine's busy time: both sides and this process.
@@ -137,7 +121,14 @@ static void look_at_machine(struct supervision *s)
 		give_up(s, EXIT_INTERNAL, "write", "an eventfd could not be written");
 }
 
-static void supervise(struct supervision *s)
+static int patience_ms(int64_t left_ns, const struct mechanism *mechanism)
+{
+	int64_t ms = left_ns / 1000000 + 1;
+
+	return (int)(mechanism->lost && ms > LOSS_MS ? LOSS_MS : ms);
+}
+
+static void supervise(struct supervision *s, const struct mechanism *mechanism)
 {
 	while (s->running) {
 		struct pollfd fds[] = {{.fd = s->signals, .events = POLLIN}, {.fd = s->ready, .events = POLLIN}};
@@ -146,13 +137,16 @@ static void supervise(struct supervision *s)
 
 		if (left_ns <= 0)
 			give_up(s, EXIT_INTERNAL, "poll", "both sides were given up: they took far longer than asked for");
-		if (poll(fds, 2, (int)(left_ns / 1000000 + 1)) < 0 && errno != EINTR)
+		if (poll(fds, 2, patience_ms(left_ns, mechanism)) < 0 && errno != EINTR)
 			give_up(s, EXIT_INTERNAL, "poll", strerror(errno));
 		if (fds[0].revents && read(s->signals, &info, sizeof info) == sizeof info)
 			on_signal(s, (int)info.ssi_signo);
 		if (fds[1].revents)
 			look_at_machine(s);
-		reap(s);
+		if (reap(s))
+			on_failure(s);
+		if (mechanism->lost)
+			look_for_losses(s, mechanism);
 		guard_renew();
 	}
 }
@@ -211,7 +205,7 @@ static void start(struct supervision *s, struct pair *pair, const struct options
 static struct pair open_pair(const struct options *options, bool private)
 {
 	static struct pair pair; // the guard looks at it until the end
-	const struct mechanism *m = mechanism_find(options->mechanism);
+	const struct mechanism *m = mechanism_find(options);
 	int64_t most = m->max_size ? m->max_size() : -1;
 
 	pair = (struct pair){.mechanism = m, .options = options, .slots = -1, .size = options->size, .stream = options->pattern == STREAM,
@@ -222,14 +216,16 @@ static struct pair open_pair(const struct options *options, bool private)
 		usage("--pages and --slots: %s has no ring of messages", m->name);
 	if (options->spin_ns && !m->has_spin)
 		usage("--spin: %s does not spin for a bounded time", m->name);
-	if (most >= 0 && (int64_t)options->size > most)
+	if (most >= 0 && (int64_t)options->size > most && !(options->capacity && m->size_by_capacity))
 		fail(EXIT_REFUSED, m->name, EMSGSIZE, m->max_size_limit, "a message of %zu bytes; the limit is %lld", options->size,
 			(long long)most);
 	if (getrandom(&pair.token, sizeof pair.token, 0) != sizeof pair.token)
 		refused("getrandom", NULL);
-	if (!private)
+	if (!private || m->in_file_system)
 		guard_start(&pair);
 	m->open(&pair);
+	if (m->in_file_system)
+		guard_finish(); // the names have gone
 	return pair;
 }
 
@@ -239,13 +235,13 @@ int run(const struct options *options)
 	bool private;
 	struct pair pair;
 
-	mechanism_find(options->mechanism);
+	mechanism_find(options);
 	private = namespace_enter(options);
 	watch_signals(&s);
 	pair = open_pair(options, private);
 	s.deadline_ns = now_ns() + (int64_t)(3 * options->seconds + PATIENCE_SECONDS) * PATIENCE_NS + 4 * options->gap_ns;
 	start(&s, &pair, options);
-	supervise(&s);
+	supervise(&s, pair.mechanism);
 	guard_finish();
 	if (s.looks < LOOKS)
 		fail(EXIT_INTERNAL, "wait", 0, NULL, "the sides ended without a result");

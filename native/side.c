@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "guard.h"
+#include "waiting.h"
 
 void side_meet_supervisor(struct side *side)
 {
@@ -74,9 +75,11 @@ static void connect_to(struct side *side, struct pair *pair)
 		.own = pair->own[i],
 		.counts = &side->shared->counts[i],
 		.side = i,
+		.options = side->options,
 	};
 	if (pair->mechanism->attach)
 		pair->mechanism->attach(&side->channel);
+	waiting_begin(&side->channel, pair->mechanism);
 }
 
 _Noreturn void side_main(struct side *side, struct pair *pair, const sigset_t *signals)

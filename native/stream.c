@@ -2,29 +2,24 @@
 #include <unistd.h>
 
 #include "lend.h"
-#include "pace.h"
 #include "payload.h"
+#include "stream.h"
 
 enum { LOOK_AT_CLOCK_EVERY = 32, BIG = 65536 };
-
-struct flow {
-	struct side *side;
-	const struct mechanism *mechanism;
-	char *expected, *got;
-	uint64_t number;
-};
-
-static void post_last(struct flow *f, enum phase which)
-{
-	atomic_store_explicit(&f->side->shared->last[which], f->number, memory_order_release);
-}
 
 static bool looks(const struct flow *f, uint64_t sent)
 {
 	return f->side->options->size >= BIG || sent % LOOK_AT_CLOCK_EVERY == 0;
 }
 
-// The last message is announced before it is sent, so that the consumer knows it when it comes.
+bool stream_last(struct flow *f, enum phase which, const struct pace *pace, uint64_t sent, int64_t until_ns, uint64_t most)
+{
+	if (sent != most && pace_more(pace) && !(looks(f, sent) && now_ns() >= until_ns))
+		return false;
+	atomic_store_explicit(&f->side->shared->last[which], f->number, memory_order_release);
+	return true;
+}
+
 static uint64_t produce(struct flow *f, enum phase which, struct pace *pace, int64_t until_ns, uint64_t most)
 {
 	struct lent *lent = f->side->channel.lent;
@@ -36,9 +31,7 @@ static uint64_t produce(struct flow *f, enum phase which, struct pace *pace, int
 	do {
 		if (pace->kind == WHEN_DUE)
 			pace_wait(pace);
-		last = ++sent == most || !pace_more(pace) || (looks(f, sent) && now_ns() >= until_ns);
-		if (last)
-			post_last(f, which);
+		last = stream_last(f, which, pace, ++sent, until_ns, most);
 		message = lend(lent, message);
 		payload_number(message, size, f->number++);
 		f->mechanism->send(&f->side->channel, message, size);
@@ -61,7 +54,7 @@ static void produce_phase(struct flow *f, enum phase which, int64_t ns, uint64_t
 	uint64_t sent;
 
 	atomic_store(&f->side->shared->start_ns, start);
-	sent = produce(f, which, &pace, start + ns, most);
+	sent = (f->side->options->batch > 1 ? batch_produce : produce)(f, which, &pace, start + ns, most);
 	if (which == MEASURE) { // our own costs end here, not with the wait
 		results->end[DRIVER] = counters_read(getpid(), &f->side->shared->counts[DRIVER]);
 		results->messages = sent;
@@ -73,8 +66,11 @@ static void produce_phase(struct flow *f, enum phase which, int64_t ns, uint64_t
 static struct flow flow_begin(struct side *side)
 {
 	const struct options *o = side->options;
+	char *one = payload_filled(o->size, o->seed), *all = payload_buffer(o->size * o->batch);
 
-	return (struct flow){side, mechanism_find(o->mechanism), payload_filled(o->size, o->seed), payload_buffer(o->size), 0};
+	for (size_t i = 0; i < o->batch; i++)
+		memcpy(all + i * o->size, one, o->size);
+	return (struct flow){side, mechanism_find(o), all, payload_buffer(o->size * o->batch), 0};
 }
 
 void stream_producer(struct side *side)
@@ -94,41 +90,70 @@ void stream_producer(struct side *side)
 	f.mechanism->send(&side->channel, lend(side->channel.lent, f.expected), side->options->size); // lets the consumer go
 }
 
-static void check(struct flow *f)
+// All but the number is right: then it is a later message, where some can be lost.
+static _Noreturn void wrong(const struct flow *f, const char *message)
+{
+	size_t size = f->side->options->size, number = sizeof f->number;
+
+	if (f->mechanism->lost && (size <= number || !memcmp(f->expected + number, message + number, size - number))) {
+		uint64_t lost = f->mechanism->lost();
+
+		if (lost)
+			mechanism_lost(f->side->options, lost);
+	}
+	fail(EXIT_INTERNAL, "check", 0, NULL, "message %llu came changed", (unsigned long long)f->number);
+}
+
+static void check(struct flow *f, const char *message)
 {
 	size_t size = f->side->options->size;
 
 	payload_number(f->expected, size, f->number);
-	if (memcmp(f->expected, f->got, size))
-		fail(EXIT_INTERNAL, "check", 0, NULL, "message %llu came changed", (unsigned long long)f->number);
+	if (memcmp(f->expected, message, size))
+		wrong(f, message);
 }
 
 // The arrivals are drawn again, so the intended start of a message is known without being in it.
+static void record(struct flow *f, enum phase which, struct histogram *histogram, struct pace *pace, int64_t when_ns)
+{
+	if (pace->kind != WHEN_DUE) {
+		int64_t start = atomic_load(&f->side->shared->start_ns);
+
+		*pace = pace_begin(f->side->options, which, start, start + (int64_t)(f->side->options->seconds * 1e9));
+	}
+	histogram_record(histogram, (uint64_t)(when_ns - arrivals_peek(&pace->arrivals)));
+	arrivals_advance(&pace->arrivals);
+}
+
+void stream_came(struct flow *f, const char *message, enum phase which, struct histogram *histogram, struct pace *pace, int64_t when_ns)
+{
+	check(f, message);
+	if (histogram)
+		record(f, which, histogram, pace, when_ns);
+	f->number++;
+}
+
+static int64_t consume_singly(struct flow *f, enum phase which, struct histogram *histogram, struct pace *pace)
+{
+	bool last;
+	int64_t now;
+
+	do {
+		f->mechanism->receive(&f->side->channel, f->got, f->side->options->size);
+		last = f->number == atomic_load_explicit(&f->side->shared->last[which], memory_order_acquire);
+		now = histogram || last ? now_ns() : 0;
+		stream_came(f, f->got, which, histogram, pace, now);
+	} while (!last);
+	return now;
+}
+
 static void consume(struct flow *f, enum phase which, struct histogram *histogram)
 {
 	struct shared *shared = f->side->shared;
 	struct pace pace = {0};
-	bool first = true, last = false;
-	int64_t now;
+	bool batches = f->side->options->batch > 1;
 
-	while (!last) {
-		f->mechanism->receive(&f->side->channel, f->got, f->side->options->size);
-		last = f->number == atomic_load_explicit(&shared->last[which], memory_order_acquire);
-		now = histogram || last ? now_ns() : 0;
-		check(f);
-		if (histogram && first) {
-			int64_t start = atomic_load(&shared->start_ns);
-
-			pace = pace_begin(f->side->options, which, start, start + (int64_t)(f->side->options->seconds * 1e9));
-			first = false;
-		}
-		if (histogram) {
-			histogram_record(histogram, (uint64_t)(now - arrivals_peek(&pace.arrivals)));
-			arrivals_advance(&pace.arrivals);
-		}
-		f->number++;
-	}
-	atomic_store(&shared->drained_ns, now);
+	atomic_store(&shared->drained_ns, (batches ? batch_consume : consume_singly)(f, which, histogram, &pace));
 	atomic_store(&shared->drained, (uint64_t)which + 1);
 }
 

@@ -2,8 +2,9 @@
 #include <fcntl.h>
 
 #include "../channel.h"
+#include "pipe.h"
 
-static void set_capacity(struct pair *pair, int fd)
+void pipe_capacity(struct pair *pair, int fd)
 {
 	int value;
 
@@ -24,8 +25,8 @@ static void open_pipe(struct pair *pair)
 
 	if (pipe2(there, O_CLOEXEC) || pipe2(back, O_CLOEXEC))
 		refused("pipe2", errno == EMFILE ? "RLIMIT_NOFILE" : NULL);
-	set_capacity(pair, back[1]);
-	set_capacity(pair, there[1]);
+	pipe_capacity(pair, back[1]);
+	pipe_capacity(pair, there[1]);
 	pair->ends[0].in = back[0];
 	pair->ends[0].out = there[1];
 	pair->ends[1].in = there[0];
@@ -41,4 +42,5 @@ const struct mechanism pipe_mechanism = {
 	.close_end = channel_close_end,
 	.send = channel_send,
 	.receive = channel_receive,
+	.ways = &byte_stream_ways,
 };

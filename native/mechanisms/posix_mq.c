@@ -4,7 +4,7 @@
 #include <mqueue.h>
 #include <stdio.h>
 
-#include "../channel.h"
+#include "../waiting.h"
 
 static void name(char text[48], const struct pair *pair, int direction)
 {
@@ -82,6 +82,12 @@ static void send_message(struct channel *channel, char *message, size_t size)
 	}
 }
 
+static void check_size(ssize_t came, size_t size)
+{
+	if ((size_t)came != size)
+		fail(EXIT_INTERNAL, "mq_receive", 0, NULL, "%zd bytes came instead of %zu", came, size);
+}
+
 static void receive_message(struct channel *channel, char *message, size_t size)
 {
 	ssize_t n;
@@ -92,9 +98,37 @@ static void receive_message(struct channel *channel, char *message, size_t size)
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		channel_broken("mq_receive", n);
-	if ((size_t)n != size)
-		fail(EXIT_INTERNAL, "mq_receive", 0, NULL, "%zd bytes came instead of %zu", n, size);
+	check_size(n, size);
 }
+
+// Nothing stands for success: a size does for whoever asks again.
+static ssize_t send_once(struct channel *channel, char *message, size_t size)
+{
+	return mq_send(channel->out, message, size, 0) ? -1 : (ssize_t)size;
+}
+
+static ssize_t receive_once(struct channel *channel, char *message, size_t size)
+{
+	return mq_receive(channel->in, message, size, NULL);
+}
+
+static void try_send(struct channel *channel, char *message, size_t size)
+{
+	waiting_send(channel, message, size, send_once, "mq_send");
+}
+
+static void try_receive(struct channel *channel, char *message, size_t size)
+{
+	check_size(waiting_receive(channel, message, size, receive_once, "mq_receive"), size);
+}
+
+// On Linux an mqd_t is a descriptor, which poll and epoll take.
+static const struct ways ways = {
+	.waits = WAITS_ALL,
+	.unblock = waiting_unblock,
+	.try_send = try_send,
+	.try_receive = try_receive,
+};
 
 const struct mechanism posix_mq_mechanism = {
 	.name = "posix-mq",
@@ -107,4 +141,5 @@ const struct mechanism posix_mq_mechanism = {
 	.remove = remove_queues,
 	.send = send_message,
 	.receive = receive_message,
+	.ways = &ways,
 };

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/msg.h>
 
-#include "../channel.h"
+#include "../waiting.h"
 #include "sysv.h"
 
 static int64_t max_size(void)
@@ -52,12 +52,20 @@ static void remove_queues(const struct pair *pair)
 	}
 }
 
-static void send_message(struct channel *channel, char *message, size_t size)
+// A message begins with its type.
+static inline char *typed(char *message)
 {
 	char *start = message - sizeof(long);
 	long type = 1;
 
 	memcpy(start, &type, sizeof type);
+	return start;
+}
+
+static void send_message(struct channel *channel, char *message, size_t size)
+{
+	char *start = typed(message);
+
 	for (;;) {
 		channel->counts->syscalls++;
 		if (!msgsnd(channel->out, start, size, 0))
@@ -67,19 +75,63 @@ static void send_message(struct channel *channel, char *message, size_t size)
 	}
 }
 
-static void receive_message(struct channel *channel, char *message, size_t size)
+static void check_size(ssize_t came, size_t size)
+{
+	if ((size_t)came != size)
+		fail(EXIT_INTERNAL, "msgrcv", 0, NULL, "%zd bytes came instead of %zu", came, size);
+}
+
+static inline void receive_with(struct channel *channel, char *message, size_t size, int flags)
 {
 	ssize_t n;
 
 	do {
 		channel->counts->syscalls++;
-		n = msgrcv(channel->in, message - sizeof(long), size, 0, 0);
+		n = msgrcv(channel->in, message - sizeof(long), size, 0, flags);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		channel_broken("msgrcv", n);
-	if ((size_t)n != size)
-		fail(EXIT_INTERNAL, "msgrcv", 0, NULL, "%zd bytes came instead of %zu", n, size);
+	check_size(n, size);
 }
+
+static void receive_message(struct channel *channel, char *message, size_t size)
+{
+	receive_with(channel, message, size, 0);
+}
+
+static void receive_noerror(struct channel *channel, char *message, size_t size)
+{
+	receive_with(channel, message, size, MSG_NOERROR);
+}
+
+static ssize_t send_once(struct channel *channel, char *message, size_t size)
+{
+	return msgsnd(channel->out, typed(message), size, IPC_NOWAIT) ? -1 : (ssize_t)size;
+}
+
+static ssize_t receive_once(struct channel *channel, char *message, size_t size)
+{
+	int flags = IPC_NOWAIT | (channel->options->noerror ? MSG_NOERROR : 0);
+
+	return msgrcv(channel->in, message - sizeof(long), size, 0, flags);
+}
+
+static void try_send(struct channel *channel, char *message, size_t size)
+{
+	waiting_send(channel, message, size, send_once, "msgsnd");
+}
+
+static void try_receive(struct channel *channel, char *message, size_t size)
+{
+	check_size(waiting_receive(channel, message, size, receive_once, "msgrcv"), size);
+}
+
+static const struct ways ways = {
+	.waits = 1 << WAIT_BLOCK | 1 << WAIT_RETRY, // a queue's id is no descriptor
+	.try_send = try_send,
+	.try_receive = try_receive,
+	.receive_noerror = receive_noerror,
+};
 
 const struct mechanism sysv_msg_mechanism = {
 	.name = "sysv-msg",
@@ -92,4 +144,5 @@ const struct mechanism sysv_msg_mechanism = {
 	.remove = remove_queues,
 	.send = send_message,
 	.receive = receive_message,
+	.ways = &ways,
 };

@@ -74,4 +74,5 @@ const struct mechanism tcp_mechanism = {
 	.close_end = channel_close_end,
 	.send = channel_send,
 	.receive = channel_receive,
+	.ways = &byte_stream_ways,
 };

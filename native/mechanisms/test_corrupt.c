@@ -10,7 +10,7 @@ static const struct mechanism *real(void)
 {
 	const char *name = getenv("IPCTUNE_TEST_CORRUPTS");
 
-	return mechanism_find(name ? name : "pipe");
+	return mechanism_named(name ? name : "pipe");
 }
 
 static const struct mechanism *under;

@@ -24,4 +24,5 @@ const struct mechanism unix_stream_mechanism = {
 	.close_end = channel_close_end,
 	.send = channel_send,
 	.receive = channel_receive,
+	.ways = &byte_stream_ways,
 };

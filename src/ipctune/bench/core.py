@@ -38,7 +38,10 @@ class Refused(NotPossible):
 
 @dataclass(frozen=True, slots=True)
 class MechanismInfo:
-    """One way to communicate, as the core says. `max_size` is bytes a message, None: any."""
+    """One way to communicate, as the core says. `max_size` is bytes a message, None: any.
+
+    `stream`: whether it can go as fast as it goes one way, losing nothing; `waits`: the values of `Spec.wait` it takes.
+    """
 
     name: str
     summary: str
@@ -46,6 +49,7 @@ class MechanismInfo:
     stream: bool
     max_size: int | None
     options: tuple[str, ...] = ()
+    waits: tuple[str, ...] = ("block",)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,20 @@ from typing import Any, Self
 
 from ipctune.errors import WrongUse
 
-__all__ = ["FREE", "PAGES", "PATTERNS", "POLICIES", "Spec"]
+__all__ = ["FREE", "PAGES", "PATTERNS", "POLICIES", "WAITS", "Spec"]
 
 FREE = (-1, -1)
 PATTERNS = ("ping-pong", "stream")
 POLICIES = ("other", "batch", "fifo")
+WAITS = ("block", "retry", "poll", "epoll")
 PAGES = ("normal", "prefault", "mlock", "huge")
 NAMESPACES = ("private", "present")
 LARGEST = 16 << 20
 MOST_SLOTS = 16384
 LARGEST_RING = 1 << 30
 LONGEST_SPIN_NS = 1_000_000_000
+MOST_IN_A_BATCH = 1024
+"""sendmmsg(2) takes no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,10 @@ class Spec:
     answers; `capacity` bytes of pipe, socket buffer or queue, 0 for the
     kernel's default; `pages` those of the memory that rings lie in; `slots` of the ring of a stream,
     a power of two, 0 for 1 MiB of them; `spin_ns` how long a side spins before it sleeps, 0 for
-    20 µs; `sysctls` pairs of name and value set in the private IPC namespace only.
+    20 µs; `sysctls` pairs of name and value set in the private IPC namespace only;
+    `wait` how a side waits for the other; `write_size` the most bytes a write, 0 for a message in
+    one; `batch` messages handed over in one call (streams only); `noerror` receives with MSG_NOERROR.
+    Whether a mechanism takes an option, the core says (`MechanismInfo.options`).
     """
 
     mechanism: str = "pipe"
@@ -46,18 +52,28 @@ class Spec:
     pages: str = "normal"
     slots: int = 0
     spin_ns: int = 0
+    wait: str = "block"
+    write_size: int = 0
+    batch: int = 1
+    noerror: bool = False
 
     def __post_init__(self) -> None:
         _choice("pattern", self.pattern, PATTERNS)
         _choice("policy", self.policy, POLICIES)
         _choice("kind of pages", self.pages, PAGES)
+        _choice("way to wait", self.wait, WAITS)
         _choice("IPC namespace", self.ipc_namespace, NAMESPACES)
         if not 1 <= self.size <= LARGEST:
             raise WrongUse(f"a message of {self.size} bytes", hint="1 byte to 16 MiB")
-        if min(self.rate, self.gap_ns, self.capacity, self.work_ns) < 0:
-            raise WrongUse("rate, gap, work and capacity can't be negative")
+        if min(self.rate, self.gap_ns, self.capacity, self.work_ns, self.write_size) < 0:
+            raise WrongUse("rate, gap, work, capacity and write size can't be negative")
+        if self.write_size > LARGEST:
+            raise WrongUse(f"writes of {self.write_size} bytes", hint="16 MiB at most")
         if self.rate and self.gap_ns:
             raise WrongUse("a rate and a gap at once", hint="the gap belongs to flat out")
+        _check_batch(self)
+        if self.wait == "retry" and self.policy == "fifo":
+            raise WrongUse("retrying under SCHED_FIFO", hint="nothing else would get the vCPU")
         if self.sysctls and self.ipc_namespace != "private":
             raise WrongUse("a sysctl outside a private IPC namespace")
         if not 0 <= self.spin_ns <= LONGEST_SPIN_NS:
@@ -93,6 +109,14 @@ class Spec:
             said += ["--slots", str(self.slots)]
         if self.spin_ns:
             said += ["--spin", str(self.spin_ns)]
+        if self.wait != default.wait:
+            said += ["--wait", self.wait]
+        if self.write_size:
+            said += ["--write-size", str(self.write_size)]
+        if self.batch != default.batch:
+            said += ["--batch", str(self.batch)]
+        if self.noerror:
+            said += ["--noerror"]
         if self.policy != default.policy:
             said += ["--policy", self.policy]
         if self.ipc_namespace != default.ipc_namespace:
@@ -129,10 +153,23 @@ class Spec:
             words.append(f"{self.slots} slots")
         if self.spin_ns:
             words.append(f"{self.spin_ns / 1000:g} µs of spinning")
+        words += self._ways()
         if self.policy != "other":
             words.append(f"SCHED_{self.policy.upper()}")
         words += [f"{name}={value}" for name, value in self.sysctls]
         return ", ".join(words)
+
+    def _ways(self) -> list[str]:
+        words = []
+        if self.wait != "block":
+            words.append(f"waits by {self.wait}")
+        if self.write_size:
+            words.append(f"writes of {_bytes(self.write_size)}")
+        if self.batch > 1:
+            words.append(f"{self.batch} a call")
+        if self.noerror:
+            words.append("MSG_NOERROR")
+        return words
 
     def _where(self) -> str:
         first, second = self.cpus
@@ -148,6 +185,19 @@ class Spec:
         if self.gap_ns:
             return f"{self.gap_ns / 1000:g} µs idle before each"
         return "as fast as it goes"
+
+
+def _check_batch(spec: Spec) -> None:
+    if not 1 <= spec.batch <= MOST_IN_A_BATCH:
+        raise WrongUse(f"{spec.batch} messages a call", hint=f"1 to {MOST_IN_A_BATCH}")
+    if spec.batch == 1:
+        return
+    if spec.pattern != "stream":
+        raise WrongUse("a batch in a ping-pong", hint="batches belong to a stream")
+    if spec.write_size:
+        raise WrongUse("a batch and a write size at once", hint="all in one call, or one message in several")
+    if spec.batch * spec.size > LARGEST:
+        raise WrongUse(f"{spec.batch * spec.size} bytes a call", hint="16 MiB at most")
 
 
 def _choice(what: str, value: str, choices: tuple[str, ...]) -> None:

@@ -17,6 +17,9 @@ def test_every_field_reaches_the_command_line() -> None:
         *("--size", "4096", "--cpus", "0,1", "--rate", "20000", "--capacity", "65536"),
         *("--policy", "batch", "--sysctl", "kernel.msgmax=65536"),
     ]
+    ways = Spec(pattern="stream", wait="epoll", batch=32).arguments()
+    assert ways[8:] == ["--wait", "epoll", "--batch", "32"]
+    assert Spec(write_size=512, noerror=True).arguments()[8:] == ["--write-size", "512", "--noerror"]
     assert Spec(gap_ns=20_000).arguments()[-2:] == ["--gap", "20000"]
     ring = Spec("memfd-spin-futex", "stream", pages="mlock", slots=64, spin_ns=5000)
     assert ring.arguments()[-6:] == ["--pages", "mlock", "--slots", "64", "--spin", "5000"]
@@ -31,6 +34,15 @@ def test_every_field_reaches_the_command_line() -> None:
         {"pattern": "zigzag"},
         {"policy": "idle"},
         {"rate": -1.0},
+        {"wait": "select"},
+        {"wait": "retry", "policy": "fifo"},
+        {"write_size": -1},
+        {"write_size": (16 << 20) + 1},
+        {"batch": 0},
+        {"batch": 1025, "pattern": "stream"},
+        {"batch": 2},
+        {"batch": 2, "pattern": "stream", "write_size": 64},
+        {"batch": 2, "pattern": "stream", "size": 16 << 20},
         {"rate": 10.0, "gap_ns": 10},
         {"sysctls": (("a", "b"),), "ipc_namespace": "present"},
         {"pages": "large"},
@@ -51,6 +63,9 @@ def test_nonsense_is_refused(fields: dict[str, object]) -> None:
 def test_description() -> None:
     spec = Spec(size=4096, cpus=(0, 1), rate=1000.0)
     assert spec.describe() == "pipe ping-pong 4 KiB, vCPUs 0 and 1, 1,000/s"
+    ways = Spec("tcp", "stream", wait="poll", batch=8, noerror=True)
+    assert ways.describe() == "tcp stream 64 B, not pinned, as fast as it goes, waits by poll, 8 a call, MSG_NOERROR"
+    assert Spec(wait="retry", write_size=1024).describe().endswith(", waits by retry, writes of 1 KiB")
     assert Spec().describe() == "pipe ping-pong 64 B, not pinned, as fast as it goes"
     ring = Spec("memfd-spin-futex", "stream", pages="huge", slots=64, spin_ns=5000)
     said = "memfd-spin-futex stream 64 B, not pinned, as fast as it goes, huge pages, 64 slots, 5 µs of spinning"

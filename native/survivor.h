@@ -1,0 +1,13 @@
+// What becomes of a side whose peer was killed: that differs by mechanism, and the error says it.
+#pragma once
+
+#include "shared.h"
+
+// How each side has ended by itself, as waitpid(2) gives it.
+struct ends {
+	bool ended[2];
+	int status[2];
+};
+
+// At least one has failed or was killed, and nothing runs any more.
+_Noreturn void survivor_tell(const struct options *options, const struct ends *ends, const struct error_note *note);
