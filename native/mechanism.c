@@ -16,6 +16,7 @@ static const struct mechanism *const all[] = {
 	&memfd_futex_mechanism,
 	&memfd_eventfd_mechanism,
 	&test_corrupt_mechanism,
+	&test_lossy_mechanism,
 };
 
 enum { COUNT = sizeof all / sizeof *all };
@@ -33,6 +34,37 @@ const struct mechanism *mechanism_find(const char *name)
 	usage("--mechanism: '%s' is not known", name);
 }
 
+bool mechanism_has(const struct mechanism *m, enum pattern pattern)
+{
+	switch (pattern) {
+	case BURST:
+		return m->nonblocking;
+	case FAN_IN:
+	case FAN_OUT:
+		return m->pollable || m->shared_most;
+	case CONNECT:
+		return m->connections;
+	default:
+		return true;
+	}
+}
+
+enum sharing mechanism_sharing(const struct mechanism *m, const struct options *o)
+{
+	if (!is_fan(o->pattern))
+		return NO_SHARING;
+	return o->size <= m->shared_most ? ONE_CHANNEL : CHANNEL_EACH;
+}
+
+static void print_patterns(const struct mechanism *m)
+{
+	json_open("patterns", '[');
+	for (int i = 0; i < PATTERNS; i++)
+		if (mechanism_has(m, (enum pattern)i))
+			json_string(NULL, pattern_names[i]);
+	json_close(']');
+}
+
 static void print_one(const struct mechanism *m)
 {
 	json_open(NULL, '{');
@@ -40,6 +72,7 @@ static void print_one(const struct mechanism *m)
 	json_string("summary", m->summary);
 	json_string("manual", m->manual);
 	json_bool("stream", true);
+	print_patterns(m);
 	json_optional("max_size", m->max_size ? m->max_size() : -1);
 	json_open("options", '[');
 	if (m->has_capacity)

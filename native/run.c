@@ -28,17 +28,17 @@ struct supervision {
 	int signals, ready, go;
 	sigset_t before;
 	int64_t deadline_ns;
-	int running, looks;
+	int processes, running, looks;
 	struct machine machine[LOOKS];
 	int64_t own_ns[LOOKS];
 };
 
 static void kill_sides(struct supervision *s)
 {
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < s->processes; i++)
 		if (s->shared->pids[i] > 0)
 			kill(s->shared->pids[i], SIGKILL);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < s->processes; i++)
 		while (s->shared->pids[i] > 0 && waitpid(s->shared->pids[i], NULL, 0) < 0 && errno == EINTR)
 			;
 }
@@ -69,12 +69,12 @@ static void on_failure(struct supervision *s, int status)
 	fail(EXIT_INTERNAL, "wait", 0, NULL, "a side ended with status %d", WEXITSTATUS(status));
 }
 
-// A side that was killed makes the other fail, too: look at both, and name the one that was killed.
+// A side that was killed makes the others fail, too: look at all, and name the one that was killed.
 static void reap(struct supervision *s)
 {
 	int failed = 0, status;
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < s->processes; i++) {
 		if (s->shared->pids[i] <= 0 || waitpid(s->shared->pids[i], &status, WNOHANG) <= 0)
 			continue;
 		s->shared->pids[i] = 0;
@@ -86,12 +86,12 @@ static void reap(struct supervision *s)
 		on_failure(s, failed);
 }
 
-// What is ours of the machine's busy time: both sides and this process.
+// What is ours of the machine's busy time: all sides and this process.
 static int64_t own_cpu_ns(const struct supervision *s)
 {
 	int64_t total = counters_cpu_ns(getpid());
 
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < s->processes; i++)
 		total += s->shared->pids[i] > 0 ? counters_cpu_ns(s->shared->pids[i]) : 0;
 	return total;
 }
@@ -159,63 +159,117 @@ static struct shared *share(void)
 	return shared;
 }
 
+// Who is the process of that slot? The first peer of a fan has the place that it would have as one of two.
+static struct side side_of(const struct supervision *s, const struct options *options, int slot)
+{
+	int many = options->pattern == FAN_IN ? DRIVER : ANSWERER;
+	struct side side = {.options = options, .shared = s->shared, .index = slot, .peer = -1, .ready = s->ready, .go = s->go};
+
+	if (slot > ANSWERER) {
+		side.index = many;
+		side.peer = slot - ANSWERER;
+	} else if (options->peers && slot == many) {
+		side.peer = 0;
+	}
+	return side;
+}
+
+static void start_one(struct supervision *s, struct pair *pair, const struct options *options, int slot)
+{
+	struct side side = side_of(s, options, slot);
+	pid_t pid = fork();
+
+	if (pid < 0)
+		give_up(s, EXIT_REFUSED, "fork", strerror(errno));
+	if (!pid)
+		side_main(&side, pair, &s->before);
+	s->shared->pids[slot] = pid;
+	setpgid(pid, s->shared->pids[ANSWERER]); // the side does the same: whoever comes first
+	s->running++;
+}
+
 // The answering side first: the driver has to know its process id.
 static void start(struct supervision *s, struct pair *pair, const struct options *options)
 {
-	for (int i = ANSWERER; i >= DRIVER; i--) {
-		pid_t pid = fork();
-
-		if (pid < 0)
-			give_up(s, EXIT_REFUSED, "fork", strerror(errno));
-		if (!pid)
-			side_main(&(struct side){.options = options, .shared = s->shared, .index = i, .ready = s->ready, .go = s->go}, pair,
-				&s->before);
-		s->shared->pids[i] = pid;
-		setpgid(pid, s->shared->pids[ANSWERER]); // the side does the same: whoever comes first
-		s->running++;
-	}
-	for (int i = 0; i < 2; i++)
-		if (pair->mechanism->close_end)
-			pair->mechanism->close_end(pair, i);
+	start_one(s, pair, options, ANSWERER);
+	start_one(s, pair, options, DRIVER);
+	for (int slot = ANSWERER + 1; slot < s->processes; slot++)
+		start_one(s, pair, options, slot);
+	for (; pair; pair = pair->next)
+		for (int i = 0; i < 2; i++)
+			if (pair->mechanism->close_end)
+				pair->mechanism->close_end(pair, i);
 }
 
-static struct pair open_pair(const struct options *options, bool private)
+static void check_fit(const struct mechanism *m, const struct options *options)
 {
-	static struct pair pair; // the guard looks at it until the end
-	const struct mechanism *m = mechanism_find(options->mechanism);
 	int64_t most = m->max_size ? m->max_size() : -1;
 
-	pair = (struct pair){.mechanism = m, .size = options->size, .stream = options->pattern == STREAM,
-		.capacity_wanted = options->capacity, .capacity = -1, .ends = {{-1, -1}, {-1, -1}}};
+	if (!mechanism_has(m, options->pattern))
+		usage("--pattern %s: %s can't do that", pattern_names[options->pattern], m->name);
 	if (options->capacity && !m->has_capacity)
 		usage("--capacity: %s has none", m->name);
 	if (most >= 0 && (int64_t)options->size > most)
 		fail(EXIT_REFUSED, m->name, EMSGSIZE, m->max_size_limit, "a message of %zu bytes; the limit is %lld", options->size,
 			(long long)most);
-	if (getrandom(&pair.token, sizeof pair.token, 0) != sizeof pair.token)
+}
+
+static void prepare_pair(struct pair *pair, const struct mechanism *m, const struct options *options)
+{
+	*pair = (struct pair){.mechanism = m, .size = options->size, .stream = one_way(options->pattern),
+		.capacity_wanted = options->capacity, .capacity = -1, .ends = {{-1, -1}, {-1, -1}}};
+	if (getrandom(&pair->token, sizeof pair->token, 0) != sizeof pair->token)
 		refused("getrandom", NULL);
+}
+
+static struct pair *open_pairs(const struct options *options, bool private)
+{
+	static struct pair pairs[PEERS_MAX]; // the guard looks at them until the end
+	const struct mechanism *m = mechanism_find(options->mechanism);
+	int count = mechanism_sharing(m, options) == CHANNEL_EACH ? options->peers : 1;
+
+	check_fit(m, options);
+	for (int i = 0; i < count; i++) {
+		prepare_pair(&pairs[i], m, options);
+		if (i)
+			pairs[i - 1].next = &pairs[i];
+	}
 	if (!private)
-		guard_start(&pair);
-	m->open(&pair);
-	return pair;
+		guard_start(pairs);
+	for (int i = 0; i < count; i++) {
+		if (options->pattern == CONNECT)
+			pairs[i].ends[ANSWERER].in = m->connections->listen(&pairs[i]);
+		else
+			m->open(&pairs[i]);
+	}
+	return pairs;
+}
+
+static int64_t deadline_ns(const struct options *o)
+{
+	int64_t idle_ns = o->gap_ns + o->work_ns[DRIVER] + o->work_ns[ANSWERER];
+
+	return now_ns() + (int64_t)(3 * o->seconds + PATIENCE_SECONDS) * PATIENCE_NS + (4 + 2 * o->burst) * idle_ns;
 }
 
 int run(const struct options *options)
 {
-	struct supervision s = {.shared = share()};
+	struct supervision s = {.shared = share(), .processes = options->peers ? 1 + options->peers : 2};
 	bool private;
-	struct pair pair;
+	struct pair *pairs;
 
 	mechanism_find(options->mechanism);
 	private = namespace_enter(options);
 	watch_signals(&s);
-	pair = open_pair(options, private);
-	s.deadline_ns = now_ns() + (int64_t)(3 * options->seconds + PATIENCE_SECONDS) * PATIENCE_NS + 4 * options->gap_ns;
-	start(&s, &pair, options);
+	pairs = open_pairs(options, private);
+	if (is_fan(options->pattern))
+		fan_prepare(options);
+	s.deadline_ns = deadline_ns(options);
+	start(&s, pairs, options);
 	supervise(&s);
 	guard_finish();
 	if (s.looks < LOOKS)
 		fail(EXIT_INTERNAL, "wait", 0, NULL, "the sides ended without a result");
-	report_block(&(struct block){options, s.shared, pair.capacity, private, {s.machine[0], s.machine[1]}, s.own_ns[1] - s.own_ns[0]});
+	report_block(&(struct block){options, s.shared, pairs->capacity, private, {s.machine[0], s.machine[1]}, s.own_ns[1] - s.own_ns[0]});
 	return EXIT_DONE;
 }

@@ -18,9 +18,9 @@ static void post_last(struct flow *f, enum phase which)
 	atomic_store_explicit(&f->side->shared->last[which], f->number, memory_order_release);
 }
 
-static bool looks(const struct flow *f, uint64_t sent)
+static bool looks(const struct flow *f, const struct pace *pace, uint64_t sent)
 {
-	return f->side->options->size >= BIG || sent % LOOK_AT_CLOCK_EVERY == 0;
+	return sent % LOOK_AT_CLOCK_EVERY == 0 || f->side->options->size >= BIG || pace->kind == AFTER_WORK;
 }
 
 // The last message is announced before it is sent, so that the consumer knows it when it comes.
@@ -31,9 +31,9 @@ static uint64_t produce(struct flow *f, enum phase which, struct pace *pace, int
 	bool last;
 
 	do {
-		if (pace->kind == WHEN_DUE)
+		if (pace->kind != AT_ONCE)
 			pace_wait(pace);
-		last = ++sent == most || !pace_more(pace) || (looks(f, sent) && now_ns() >= until_ns);
+		last = ++sent == most || !pace_more(pace) || (looks(f, pace, sent) && now_ns() >= until_ns);
 		if (last)
 			post_last(f, which);
 		payload_number(f->expected, size, f->number++);
@@ -78,9 +78,9 @@ void stream_producer(struct side *side)
 	struct flow f = flow_begin(side);
 	struct results *results = &side->shared->results;
 
-	produce_phase(&f, WARM_UP, WARM_UP_NS, WARM_UP_MESSAGES);
+	produce_phase(&f, WARM_UP, WARM_UP_NS, pace_few(side->options, WARM_UP_MESSAGES, WARM_UP_NS));
 	side_meet_supervisor(side);
-	produce_phase(&f, SETTLE, SETTLE_NS, SETTLE_MESSAGES);
+	produce_phase(&f, SETTLE, SETTLE_NS, pace_few(side->options, SETTLE_MESSAGES, SETTLE_NS));
 	side_read_counters(side, results->begin);
 	produce_phase(&f, MEASURE, (int64_t)(side->options->seconds * 1e9), UINT64_MAX);
 	results->end[ANSWERER] = counters_read(side->shared->pids[ANSWERER], &side->shared->counts[ANSWERER]);
@@ -102,6 +102,7 @@ static void check(struct flow *f)
 static void consume(struct flow *f, enum phase which, struct histogram *histogram)
 {
 	struct shared *shared = f->side->shared;
+	int64_t work_ns = f->side->options->work_ns[ANSWERER];
 	struct pace pace = {0};
 	bool first = true, last = false;
 	int64_t now;
@@ -122,6 +123,8 @@ static void consume(struct flow *f, enum phase which, struct histogram *histogra
 			arrivals_advance(&pace.arrivals);
 		}
 		f->number++;
+		if (work_ns)
+			compute(work_ns);
 	}
 	atomic_store(&shared->drained_ns, now);
 	atomic_store(&shared->drained, (uint64_t)which + 1);

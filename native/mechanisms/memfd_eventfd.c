@@ -38,4 +38,5 @@ const struct mechanism memfd_eventfd_mechanism = {
 	.open = ring_open,
 	.send = send_slot,
 	.receive = receive_slot,
+	.nonblocking = &ring_nonblocking,
 };

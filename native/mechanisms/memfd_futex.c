@@ -39,4 +39,5 @@ const struct mechanism memfd_futex_mechanism = {
 	.open = ring_open,
 	.send = send_slot,
 	.receive = receive_slot,
+	.nonblocking = &ring_nonblocking,
 };

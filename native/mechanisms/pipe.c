@@ -1,7 +1,9 @@
 // One pipe for each direction.
 #include <fcntl.h>
+#include <limits.h>
 
 #include "../channel.h"
+#include "../nonblocking.h"
 
 static void set_capacity(struct pair *pair, int fd)
 {
@@ -41,4 +43,7 @@ const struct mechanism pipe_mechanism = {
 	.close_end = channel_close_end,
 	.send = channel_send,
 	.receive = channel_receive,
+	.pollable = true,
+	.shared_most = PIPE_BUF,
+	.nonblocking = &descriptor_nonblocking,
 };

@@ -24,6 +24,7 @@ typedef void ring_sleep(struct channel *channel, struct ring_wait *wait);
 typedef void ring_wake(struct channel *channel, struct ring_wait *wait);
 
 void ring_open(struct pair *pair);
+extern const struct nonblocking ring_nonblocking;
 
 static inline void ring_await(struct channel *channel, struct ring_wait *wait, uint32_t unwanted, ring_sleep *sleep)
 {

@@ -86,6 +86,39 @@ static void receive_message(struct channel *channel, char *message, size_t size)
 		fail(EXIT_INTERNAL, "msgrcv", 0, NULL, "%zd bytes came instead of %zu", n, size);
 }
 
+static int send_now(struct channel *channel, char *message, size_t size, size_t *done)
+{
+	char *start = message - sizeof(long);
+	long type = 1;
+
+	memcpy(start, &type, sizeof type);
+	channel->counts->syscalls++;
+	if (msgsnd(channel->out, start, size, IPC_NOWAIT)) {
+		if (errno != EAGAIN)
+			channel_broken("msgsnd", -1);
+		return errno;
+	}
+	*done = size;
+	return 0;
+}
+
+static int receive_now(struct channel *channel, char *message, size_t size, size_t *done)
+{
+	ssize_t n;
+
+	channel->counts->syscalls++;
+	n = msgrcv(channel->in, message - sizeof(long), size, 0, IPC_NOWAIT);
+	if (n < 0) {
+		if (errno != ENOMSG)
+			channel_broken("msgrcv", n);
+		return errno;
+	}
+	*done = (size_t)n;
+	return 0;
+}
+
+static const struct nonblocking nonblocking = {.send = send_now, .receive = receive_now};
+
 const struct mechanism sysv_msg_mechanism = {
 	.name = "sysv-msg",
 	.summary = "System V message queues",
@@ -97,4 +130,6 @@ const struct mechanism sysv_msg_mechanism = {
 	.remove = remove_queues,
 	.send = send_message,
 	.receive = receive_message,
+	.shared_most = SIZE_MAX,
+	.nonblocking = &nonblocking,
 };

@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include "../channel.h"
+#include "../nonblocking.h"
 
 static int open_socket(void)
 {
@@ -67,6 +68,40 @@ static void open_abstract(struct pair *pair)
 		pair->ends[i].in = pair->ends[i].out = fd[i];
 }
 
+static int listen_abstract(struct pair *pair)
+{
+	struct sockaddr_un at;
+	socklen_t length = name(&at, pair->token);
+	int fd = open_socket();
+
+	channel_socket_capacity(pair, fd); // to be told what each connection will have: it inherits nothing
+	if (bind(fd, (struct sockaddr *)&at, length))
+		refused("bind", NULL);
+	if (listen(fd, SOMAXCONN))
+		refused("listen", NULL);
+	return fd;
+}
+
+// Nobody else can have the name: it was bound before the fork and holds a random number.
+static int connect_abstract(const struct pair *pair, struct side_counts *counts)
+{
+	struct sockaddr_un at;
+	socklen_t length = name(&at, pair->token);
+	int fd = open_socket();
+
+	channel_connection_capacity(pair, fd, counts);
+	if (connect(fd, (struct sockaddr *)&at, length))
+		refused("connect", NULL);
+	counts->syscalls += 2;
+	return fd;
+}
+
+static const struct connections connections = {
+	.listen = listen_abstract,
+	.connect = connect_abstract,
+	.accept = channel_accept,
+};
+
 const struct mechanism unix_abstract_mechanism = {
 	.name = "unix-abstract",
 	.summary = "Unix stream sockets connected through an abstract name",
@@ -76,4 +111,7 @@ const struct mechanism unix_abstract_mechanism = {
 	.close_end = channel_close_end,
 	.send = channel_send,
 	.receive = channel_receive,
+	.pollable = true,
+	.nonblocking = &descriptor_nonblocking,
+	.connections = &connections,
 };

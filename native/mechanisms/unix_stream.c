@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 
 #include "../channel.h"
+#include "../nonblocking.h"
 
 static void open_socketpair(struct pair *pair)
 {
@@ -24,4 +25,6 @@ const struct mechanism unix_stream_mechanism = {
 	.close_end = channel_close_end,
 	.send = channel_send,
 	.receive = channel_receive,
+	.pollable = true,
+	.nonblocking = &descriptor_nonblocking,
 };
