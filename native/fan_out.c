@@ -35,6 +35,8 @@ void fan_out_produce(struct fan *f, enum phase which)
 		number = fan_next(f, number);
 		sent++;
 	} while (fan_goes_on(f, &pace, sent, most, until_ns));
+	if (sent < f->end) // or numbers begin again, and nobody can tell
+		atomic_store(&f->side->shared->last[which], sent);
 	end_all(f);
 	f->sent = sent;
 	f->sum = sum;
@@ -50,11 +52,13 @@ static void merge(struct shared *shared)
 	atomic_store(&shared->merging, 0);
 }
 
-static void check(const struct fan *f, struct fan_word word, const struct peer *own, uint64_t least)
+// `until` is how many there are, once that is known: an end mark that came changed would be waited for otherwise.
+static void check(const struct fan *f, struct fan_word word, const struct peer *own, uint64_t least, uint64_t until)
 {
 	bool each = mechanism_sharing(f->mechanism, f->side->options) == CHANNEL_EACH;
+	bool ordered = f->size < WHOLE_NUMBER || word.number >= least, known = word.number < until || word.number == f->end;
 
-	if (word.peer != (each ? (unsigned)f->side->peer : 0) || fan_differs(f, 0) || (f->size >= WHOLE_NUMBER && word.number < least))
+	if (word.peer != (each ? (unsigned)f->side->peer : 0) || fan_differs(f, 0) || !ordered || !known)
 		fan_changed((unsigned)f->side->peer, own->messages);
 }
 
@@ -81,7 +85,7 @@ void fan_out_consume(struct fan *f, enum phase which)
 		struct fan_word word = fan_receive(f, &f->side->channel);
 		int64_t now = timed ? now_ns() : 0;
 
-		check(f, word, own, least);
+		check(f, word, own, least, atomic_load(&f->side->shared->last[which]));
 		if (word.number == f->end)
 			break;
 		least = word.number + 1;

@@ -21,7 +21,7 @@
 #include "report.h"
 #include "side.h"
 
-enum { LOOKS = 2, PATIENCE_NS = 1000000000, PATIENCE_SECONDS = 30 };
+enum { ECHO_MS = 50, LOOKS = 2, PATIENCE_NS = 1000000000, PATIENCE_SECONDS = 30 };
 
 struct supervision {
 	struct shared *shared;
@@ -69,10 +69,10 @@ static void on_failure(struct supervision *s, int status)
 	fail(EXIT_INTERNAL, "wait", 0, NULL, "a side ended with status %d", WEXITSTATUS(status));
 }
 
-// A side that was killed makes the others fail, too: look at all, and name the one that was killed.
-static void reap(struct supervision *s)
+// The status of one that has failed, best of one that was killed; 0: none has.
+static int collect(struct supervision *s, int failed)
 {
-	int failed = 0, status;
+	int status;
 
 	for (int i = 0; i < s->processes; i++) {
 		if (s->shared->pids[i] <= 0 || waitpid(s->shared->pids[i], &status, WNOHANG) <= 0)
@@ -82,8 +82,22 @@ static void reap(struct supervision *s)
 		if (status && (!failed || WIFSIGNALED(status)))
 			failed = status;
 	}
-	if (failed)
-		on_failure(s, failed);
+	return failed;
+}
+
+// A side that was killed makes the others fail, too, and they may be gone before it is: so wait a little for all, and
+// name the one that was killed.
+static void reap(struct supervision *s)
+{
+	int failed = collect(s, 0);
+
+	if (!failed)
+		return;
+	for (int i = 0; i < ECHO_MS && s->running && !WIFSIGNALED(failed); i++) {
+		sleep_until(now_ns() + 1000000);
+		failed = collect(s, failed);
+	}
+	on_failure(s, failed);
 }
 
 // What is ours of the machine's busy time: all sides and this process.

@@ -47,7 +47,7 @@ struct shared {
 	struct side_counts counts[2];
 	// Written once a phase, so the answering side reads them from its own cache otherwise.
 	_Alignas(128) _Atomic int stop; // ping-pong: what came last is no message any more
-	_Atomic uint64_t last[PHASES]; // stream: number of the last message of each phase
+	_Atomic uint64_t last[PHASES]; // stream: number of the last message of each phase; fan-out: how many there were
 	_Atomic int64_t start_ns; // stream: when the measured phase began
 	_Alignas(128) _Atomic uint64_t drained; // stream: phases that the consumer has seen the end of
 	_Atomic int64_t drained_ns; // stream: when it had the last message

@@ -20,6 +20,7 @@ MECHANISMS = (
     "memfd-eventfd",
 )
 PATTERNS = ("ping-pong", "stream")
+RINGS = ("memfd-futex", "memfd-eventfd")
 PATIENCE_S = 20.0
 
 

@@ -6,13 +6,18 @@ from typing import Any, Self
 
 from ipctune.errors import WrongUse
 
-__all__ = ["FREE", "PATTERNS", "POLICIES", "Spec"]
+__all__ = ["FANS", "FREE", "PAIRS", "PATTERNS", "POLICIES", "Spec"]
 
 FREE = (-1, -1)
-PATTERNS = ("ping-pong", "stream")
+PAIRS = ("ping-pong", "stream")
+"""The patterns that need no count and that every mechanism has."""
+FANS = ("fan-in", "fan-out")
+PATTERNS = (*PAIRS, "burst", *FANS, "connect")
 POLICIES = ("other", "batch", "fifo")
 NAMESPACES = ("private", "present")
 LARGEST = 16 << 20
+MOST_PEERS = 64
+LONGEST_BURST = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +26,10 @@ class Spec:
 
     `size` is the payload of a message in bytes (1 B to 16 MiB); `cpus` the vCPU of each side, -1
     for not pinned; `rate` messages a second in open loop, 0 for as fast as it goes; `gap_ns` the
-    idle time before each round trip; `work_ns` what the server of a ping-pong computes before it
-    answers; `capacity` bytes of pipe, socket buffer or queue, 0 for the
+    idle time before each round trip; `work_ns` what the answerer (server, consumer) computes after
+    each receive, `work_driver_ns` the driver (client, producer) before each send; `burst` messages
+    at once, for that pattern alone; `peers` how many there are on the side of a fan that has many
+    (2 to 64); `capacity` bytes of pipe, socket buffer or queue, 0 for the
     kernel's default; `sysctls` pairs of name and value set in the private IPC namespace only.
     """
 
@@ -37,6 +44,9 @@ class Spec:
     sysctls: tuple[tuple[str, str], ...] = ()
     ipc_namespace: str = "private"
     work_ns: int = 0
+    work_driver_ns: int = 0
+    burst: int = 0
+    peers: int = 0
 
     def __post_init__(self) -> None:
         _choice("pattern", self.pattern, PATTERNS)
@@ -44,12 +54,22 @@ class Spec:
         _choice("IPC namespace", self.ipc_namespace, NAMESPACES)
         if not 1 <= self.size <= LARGEST:
             raise WrongUse(f"a message of {self.size} bytes", hint="1 byte to 16 MiB")
-        if min(self.rate, self.gap_ns, self.capacity, self.work_ns) < 0:
+        if min(self.rate, self.gap_ns, self.capacity, self.work_ns, self.work_driver_ns) < 0:
             raise WrongUse("rate, gap, work and capacity can't be negative")
         if self.rate and self.gap_ns:
             raise WrongUse("a rate and a gap at once", hint="the gap belongs to flat out")
         if self.sysctls and self.ipc_namespace != "private":
             raise WrongUse("a sysctl outside a private IPC namespace")
+        self._check_counts()
+
+    def _check_counts(self) -> None:
+        burst, fan = self.pattern == "burst", self.pattern in FANS
+        if not (1 <= self.burst <= LONGEST_BURST if burst else self.burst == 0):
+            raise WrongUse(f"{self.pattern} with a burst of {self.burst}", hint=f"burst takes 1 to {LONGEST_BURST}")
+        if not (2 <= self.peers <= MOST_PEERS if fan else self.peers == 0):
+            raise WrongUse(f"{self.pattern} with {self.peers} peers", hint=f"fan-in and fan-out take 2 to {MOST_PEERS}")
+        if burst and self.rate:
+            raise WrongUse("bursts at a rate", hint="one follows the other")
 
     def arguments(self) -> list[str]:
         """The options of `ipctune-core run` that say this; its defaults are left out."""
@@ -60,8 +80,7 @@ class Spec:
         default = Spec()
         if self.rate:
             said += ["--rate", f"{self.rate:.12g}"]
-        if self.work_ns:
-            said += ["--work", str(self.work_ns)]
+        said += self._counts()
         if self.gap_ns:
             said += ["--gap", str(self.gap_ns)]
         if self.capacity:
@@ -72,6 +91,18 @@ class Spec:
             said += ["--ipc-namespace", self.ipc_namespace]
         for name, value in self.sysctls:
             said += ["--sysctl", f"{name}={value}"]
+        return said
+
+    def _counts(self) -> list[str]:
+        said = []
+        if self.burst:
+            said += ["--burst", str(self.burst)]
+        if self.peers:
+            said += ["--peers", str(self.peers)]
+        if self.work_driver_ns:
+            said += ["--work", f"{self.work_driver_ns},{self.work_ns}"]
+        elif self.work_ns:
+            said += ["--work", str(self.work_ns)]
         return said
 
     def replace(self, **changes: Any) -> Self:
@@ -92,7 +123,11 @@ class Spec:
             self._where(),
             self._load(),
         ]
-        if self.work_ns:
+        if self.peers:
+            words.append(f"{self.peers} peers")
+        if self.work_driver_ns:
+            words.append(f"{self.work_driver_ns / 1000:g} and {self.work_ns / 1000:g} µs of work")
+        elif self.work_ns:
             words.append(f"{self.work_ns / 1000:g} µs of work")
         if self.capacity:
             words.append(f"capacity {_bytes(self.capacity)}")
@@ -114,7 +149,7 @@ class Spec:
             return f"{self.rate:,.6g}/s"
         if self.gap_ns:
             return f"{self.gap_ns / 1000:g} µs idle before each"
-        return "as fast as it goes"
+        return f"{self.burst:,} at once" if self.burst else "as fast as it goes"
 
 
 def _choice(what: str, value: str, choices: tuple[str, ...]) -> None:
