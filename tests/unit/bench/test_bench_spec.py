@@ -19,6 +19,9 @@ def test_every_field_reaches_the_command_line() -> None:
     ]
     assert Spec(gap_ns=20_000).arguments()[-2:] == ["--gap", "20000"]
     assert Spec(ipc_namespace="present").arguments()[-2:] == ["--ipc-namespace", "present"]
+    assert Spec(pattern="burst", burst=300).arguments()[-2:] == ["--burst", "300"]
+    assert Spec(pattern="fan-in", peers=8, work_ns=5).arguments()[-4:] == ["--peers", "8", "--work", "5"]
+    assert Spec(work_driver_ns=10, work_ns=5).arguments()[-2:] == ["--work", "10,5"]
 
 
 @pytest.mark.parametrize(
@@ -31,6 +34,15 @@ def test_every_field_reaches_the_command_line() -> None:
         {"rate": -1.0},
         {"rate": 10.0, "gap_ns": 10},
         {"sysctls": (("a", "b"),), "ipc_namespace": "present"},
+        {"work_driver_ns": -1},
+        {"pattern": "burst"},
+        {"pattern": "burst", "burst": 100_001},
+        {"pattern": "burst", "burst": 10, "rate": 1.0},
+        {"pattern": "stream", "burst": 10},
+        {"pattern": "fan-in"},
+        {"pattern": "fan-in", "peers": 1},
+        {"pattern": "fan-out", "peers": 65},
+        {"peers": 2},
     ],
 )
 def test_nonsense_is_refused(fields: dict[str, object]) -> None:
@@ -42,4 +54,7 @@ def test_description() -> None:
     spec = Spec(size=4096, cpus=(0, 1), rate=1000.0)
     assert spec.describe() == "pipe ping-pong 4 KiB, vCPUs 0 and 1, 1,000/s"
     assert Spec().describe() == "pipe ping-pong 64 B, not pinned, as fast as it goes"
+    fan = Spec("tcp", "fan-in", peers=8, work_driver_ns=2000, work_ns=1000)
+    assert fan.describe() == "tcp fan-in 64 B, not pinned, as fast as it goes, 8 peers, 2 and 1 µs of work"
+    assert Spec(pattern="burst", burst=300).describe() == "pipe burst 64 B, not pinned, 300 at once"
     assert [Spec(cpus=c).placement for c in ((0, 0), (0, 1), (0, -1))] == ["same", "across", "free"]
