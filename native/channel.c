@@ -55,6 +55,30 @@ void channel_socket_capacity(struct pair *pair, int fd)
 	pair->capacity = send + receive;
 }
 
+void channel_connection_capacity(const struct pair *pair, int fd, struct side_counts *counts)
+{
+	struct pair copy = *pair;
+
+	if (!pair->capacity_wanted)
+		return;
+	channel_socket_capacity(&copy, fd);
+	counts->syscalls += 4;
+}
+
+int channel_accept(const struct pair *pair, int listener, struct side_counts *counts)
+{
+	int fd;
+
+	do {
+		counts->syscalls++;
+		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	} while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+	if (fd < 0)
+		refused("accept4", errno == EMFILE ? "RLIMIT_NOFILE" : NULL);
+	channel_connection_capacity(pair, fd, counts);
+	return fd;
+}
+
 int64_t read_number(const char *path, int64_t otherwise)
 {
 	FILE *file = fopen(path, "re");

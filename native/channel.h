@@ -14,6 +14,9 @@ void channel_receive(struct channel *channel, char *message, size_t size);
 void channel_close_end(struct pair *pair, int side);
 void channel_socket_capacity(struct pair *pair, int fd); // sets and reads back both buffers of one socket
 extern const struct ways byte_stream_ways;
+// What is set for a connection that is made while it is measured, where buffers of a size were asked for.
+void channel_connection_capacity(const struct pair *pair, int fd, struct side_counts *counts);
+int channel_accept(const struct pair *pair, int listener, struct side_counts *counts);
 int64_t read_number(const char *path, int64_t otherwise);
 
 // write(2) takes what fits: the rest goes in further calls.

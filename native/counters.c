@@ -95,3 +95,20 @@ struct counters counters_read(pid_t pid, const struct side_counts *counts)
 	c.cpu_ns = counters_cpu_ns(pid);
 	return c;
 }
+
+static void add(int64_t *sum, int64_t more)
+{
+	*sum = *sum < 0 || more < 0 ? -1 : *sum + more;
+}
+
+void counters_add(struct counters *sum, const struct counters *more)
+{
+	add(&sum->cpu_ns, more->cpu_ns);
+	add(&sum->voluntary_switches, more->voluntary_switches);
+	add(&sum->involuntary_switches, more->involuntary_switches);
+	add(&sum->minor_faults, more->minor_faults);
+	add(&sum->major_faults, more->major_faults);
+	add(&sum->run_delay_ns, more->run_delay_ns);
+	sum->syscalls += more->syscalls;
+	sum->blocked += more->blocked;
+}

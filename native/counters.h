@@ -15,4 +15,5 @@ struct counters {
 };
 
 int64_t counters_cpu_ns(pid_t pid); // -1: no such process
+void counters_add(struct counters *sum, const struct counters *more);
 struct counters counters_read(pid_t pid, const struct side_counts *counts);

@@ -21,8 +21,7 @@ void error_on_exit(void (*cleanup)(void))
 	run_cleanup = cleanup;
 }
 
-// "": no system call failed.
-static const char *name_of(int number)
+const char *error_name(int number)
 {
 	const char *name = number ? strerrorname_np(number) : "";
 
@@ -37,7 +36,7 @@ _Noreturn void error_print_note(const struct error_note *note)
 	json_open("error", '{');
 	json_string("call", note->call);
 	json_integer("errno", note->number);
-	json_string("name", name_of(note->number));
+	json_string("name", error_name(note->number));
 	json_string("message", note->message);
 	json_string("limit", note->limit[0] ? note->limit : NULL);
 	json_close('}');

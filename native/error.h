@@ -37,5 +37,8 @@ _Noreturn void fail(int status, const char *call, int number, const char *limit,
 
 _Noreturn void usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+// "": no system call failed.
+const char *error_name(int number);
+
 // The machine refused for a reason that its errno says well enough.
 _Noreturn void refused(const char *call, const char *limit);

@@ -11,6 +11,12 @@ static const struct pair *guarded;
 static int alive = -1; // closed when the supervisor ends, also by SIGKILL
 static pid_t guard;
 
+static void remove_names(void)
+{
+	for (const struct pair *pair = guarded; pair; pair = pair->next)
+		pair->mechanism->remove(pair);
+}
+
 static _Noreturn void wait_and_remove(int end)
 {
 	char byte;
@@ -20,7 +26,7 @@ static _Noreturn void wait_and_remove(int end)
 	close_range((unsigned)end + 1, ~0u, 0);
 	while (read(end, &byte, 1) > 0)
 		;
-	guarded->mechanism->remove(guarded);
+	remove_names();
 	_exit(0);
 }
 
@@ -69,7 +75,7 @@ void guard_finish(void)
 {
 	if (!guarded)
 		return;
-	guarded->mechanism->remove(guarded); // the guard may have been killed
+	remove_names(); // the guard may have been killed
 	guarded = NULL;
 	guard_forget();
 	while (waitpid(guard, NULL, 0) < 0 && errno == EINTR)

@@ -10,6 +10,16 @@ void histogram_clear(struct histogram *h)
 	h->min = UINT64_MAX;
 }
 
+void histogram_add(struct histogram *h, const struct histogram *more)
+{
+	h->count += more->count;
+	h->sum += more->sum;
+	h->min = more->min < h->min ? more->min : h->min;
+	h->max = more->max > h->max ? more->max : h->max;
+	for (int i = 0; i < HISTOGRAM_BUCKETS; i++)
+		h->buckets[i] += more->buckets[i];
+}
+
 uint64_t histogram_width(unsigned index)
 {
 	return index < 2 * HISTOGRAM_SUB ? 1 : 1ull << ((index >> HISTOGRAM_BITS) - 1);

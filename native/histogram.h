@@ -39,6 +39,7 @@ static inline void histogram_record(struct histogram *h, uint64_t value)
 }
 
 void histogram_clear(struct histogram *h);
+void histogram_add(struct histogram *h, const struct histogram *more);
 uint64_t histogram_lowest(unsigned index); // the least value that falls into this bucket
 uint64_t histogram_width(unsigned index);
 double histogram_quantile(const struct histogram *h, double share);

@@ -37,6 +37,7 @@ static const struct mechanism *const all[] = {
 	&sysv_shm_posix_sem_mechanism,
 	&process_vm_readv_mechanism,
 	&test_corrupt_mechanism,
+	&test_lossy_mechanism,
 };
 
 enum { COUNT = sizeof all / sizeof *all };
@@ -133,6 +134,37 @@ static void print_options(const struct mechanism *m)
 	json_close(']');
 }
 
+bool mechanism_has(const struct mechanism *m, enum pattern pattern)
+{
+	switch (pattern) {
+	case BURST:
+		return m->nonblocking;
+	case FAN_IN:
+	case FAN_OUT:
+		return m->pollable || m->shared_most;
+	case CONNECT:
+		return m->connections;
+	default:
+		return true;
+	}
+}
+
+enum sharing mechanism_sharing(const struct mechanism *m, const struct options *o)
+{
+	if (!is_fan(o->pattern))
+		return NO_SHARING;
+	return o->size <= m->shared_most ? ONE_CHANNEL : CHANNEL_EACH;
+}
+
+static void print_patterns(const struct mechanism *m)
+{
+	json_open("patterns", '[');
+	for (int i = 0; i < PATTERNS; i++)
+		if (mechanism_has(m, (enum pattern)i))
+			json_string(NULL, pattern_names[i]);
+	json_close(']');
+}
+
 static void print_one(const struct mechanism *m)
 {
 	json_open(NULL, '{');
@@ -140,6 +172,7 @@ static void print_one(const struct mechanism *m)
 	json_string("summary", m->summary);
 	json_string("manual", m->manual);
 	json_bool("stream", !m->lost);
+	print_patterns(m);
 	json_optional("max_size", m->max_size ? m->max_size() : -1);
 	print_options(m);
 	json_close('}');

@@ -36,6 +36,7 @@ struct pair {
 	void *own[2]; // what else the mechanism keeps for each side
 	const char *pages; // that the rings' memory got; NULL: no rings of messages
 	int64_t slots; // of the ring to side 1; -1: no rings of messages
+	struct pair *next; // of a fan with a channel for each peer
 };
 
 // One side, as it sees itself. `in` and `out` are descriptors or ids.
@@ -69,6 +70,23 @@ struct ways {
 
 enum { BUFFER_HEADROOM = 64 }; // writable bytes before each payload buffer: msgsnd(2) wants its type there
 
+// Calls that never wait, for bursts. Each moves *done on by the bytes that went and gives 0 where the message is whole;
+// otherwise the errno that said why not (no room, nothing there), or -1 where nothing has an errno.
+struct nonblocking {
+	bool may_lose; // a message that was taken need not come
+	bool polled; // poll(2) on the descriptors tells when to try again; otherwise what is to come is there at once
+	void (*begin)(struct channel *channel); // NULL: the calls need nothing set
+	int (*send)(struct channel *channel, char *message, size_t size, size_t *done);
+	int (*receive)(struct channel *channel, char *message, size_t size, size_t *done);
+};
+
+// Connections that are made while it is measured; all three give descriptors.
+struct connections {
+	int (*listen)(struct pair *pair); // before the fork
+	int (*connect)(const struct pair *pair, struct side_counts *counts);
+	int (*accept)(const struct pair *pair, int listener, struct side_counts *counts);
+};
+
 struct mechanism {
 	const char *name, *summary, *manual;
 	bool has_capacity;
@@ -79,6 +97,9 @@ struct mechanism {
 	bool test_only;
 	bool in_file_system; // has names there until open() is done, whatever the IPC namespace
 	bool size_by_capacity; // --capacity takes larger messages than max_size: open() refuses
+	bool pollable; // both ends are descriptors that epoll(7) can wait for
+	// Fans: the largest message that many may put into one channel, and many take out, whole; 0: none.
+	size_t shared_most;
 	// Largest message in bytes, -1: no limit of its own. Reads the limits of the present namespace.
 	int64_t (*max_size)(void);
 	const char *max_size_limit; // the setting behind it
@@ -92,7 +113,12 @@ struct mechanism {
 	void (*send)(struct channel *channel, char *message, size_t size);
 	void (*receive)(struct channel *channel, char *message, size_t size);
 	const struct ways *ways; // NULL: none but these
+	const struct nonblocking *nonblocking; // NULL: no bursts
+	const struct connections *connections; // NULL: nothing to connect to
 };
+
+// How the peers of a fan reach its hub.
+enum sharing { NO_SHARING, ONE_CHANNEL, CHANNEL_EACH };
 
 extern const struct mechanism pipe_mechanism, fifo_mechanism, unix_stream_mechanism, unix_abstract_mechanism,
 	unix_path_mechanism, unix_dgram_mechanism, unix_seqpacket_mechanism, tcp_mechanism, udp_mechanism,
@@ -100,10 +126,12 @@ extern const struct mechanism pipe_mechanism, fifo_mechanism, unix_stream_mechan
 	memfd_spin_futex_mechanism, memfd_mutex_cond_mechanism, memfd_signal_mechanism, sysv_shm_futex_mechanism,
 	sysv_shm_sem_mechanism, sysv_shm_posix_sem_mechanism, process_vm_readv_mechanism, vmsplice_mechanism,
 	splice_mechanism, tee_mechanism, sendfile_mechanism, copy_file_range_mechanism, tcp_zerocopy_mechanism,
-	io_uring_mechanism, test_corrupt_mechanism;
+	io_uring_mechanism, test_corrupt_mechanism, test_lossy_mechanism;
 
 const struct mechanism *mechanism_named(const char *name); // with its own calls; wrong use where there is none
 // As asked for: its send and receive wait, cut and so on as the options say. Wrong use where it can't.
 const struct mechanism *mechanism_find(const struct options *options);
 _Noreturn void mechanism_lost(const struct options *options, uint64_t count); // messages that never came
+bool mechanism_has(const struct mechanism *mechanism, enum pattern pattern);
+enum sharing mechanism_sharing(const struct mechanism *mechanism, const struct options *options); // NO_SHARING: not a fan
 void mechanisms_print(void); // the `mechanisms` command

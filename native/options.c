@@ -9,6 +9,7 @@
 #include "error.h"
 
 const char *const wait_names[WAITS + 1] = {"block", "retry", "poll", "epoll", NULL};
+const char *const pattern_names[PATTERNS + 1] = {"ping-pong", "stream", "burst", "fan-in", "fan-out", "connect"};
 
 int64_t option_whole(const char *name, const char *text, int64_t least, int64_t most)
 {
@@ -63,20 +64,41 @@ static int one_cpu(const char *text)
 	return cpu;
 }
 
+enum { PART_BYTES = 32 };
+
+// What stands before the comma goes into `first`; what comes after it is returned.
+static const char *split(const char *name, const char *text, char first[PART_BYTES])
+{
+	const char *comma = strchr(text, ',');
+
+	if (!comma || comma - text >= PART_BYTES)
+		usage("%s: '%s' is not A,B", name, text);
+	memcpy(first, text, (size_t)(comma - text));
+	first[comma - text] = 0;
+	return comma + 1;
+}
+
 static void both_cpus(const char *text, int cpus[2])
 {
-	char copy[32];
-	char *comma;
+	char first[PART_BYTES];
+	const char *second = split("--cpus", text, first);
 
-	if (strlen(text) >= sizeof copy)
-		usage("--cpus: '%s' is not A,B", text);
-	strcpy(copy, text);
-	comma = strchr(copy, ',');
-	if (!comma)
-		usage("--cpus: '%s' is not A,B", text);
-	*comma = 0;
-	cpus[0] = one_cpu(copy);
-	cpus[1] = one_cpu(comma + 1);
+	cpus[0] = one_cpu(first);
+	cpus[1] = one_cpu(second);
+}
+
+static int64_t one_work(const char *text)
+{
+	return option_whole("--work", text, 0, 1000000000);
+}
+
+// One number alone is the answerer's, as a server's work is what one thinks of first.
+static void both_works(const char *text, int64_t work_ns[2])
+{
+	char first[PART_BYTES];
+
+	work_ns[1] = one_work(strchr(text, ',') ? split("--work", text, first) : text);
+	work_ns[0] = strchr(text, ',') ? one_work(first) : 0;
 }
 
 static uint64_t seed(const char *text)
@@ -89,7 +111,7 @@ static void take(struct options *o, const char *name, const char *value)
 	if (!strcmp(name, "--mechanism"))
 		o->mechanism = value;
 	else if (!strcmp(name, "--pattern"))
-		o->pattern = choice(name, value, (const char *const[]){"ping-pong", "stream", NULL});
+		o->pattern = choice(name, value, pattern_names);
 	else if (!strcmp(name, "--size"))
 		o->size = (size_t)option_whole(name, value, 1, MESSAGE_MAX);
 	else if (!strcmp(name, "--cpus"))
@@ -101,7 +123,11 @@ static void take(struct options *o, const char *name, const char *value)
 	else if (!strcmp(name, "--gap"))
 		o->gap_ns = option_whole(name, value, 0, 10000000000);
 	else if (!strcmp(name, "--work"))
-		o->work_ns = option_whole(name, value, 0, 1000000000);
+		both_works(value, o->work_ns);
+	else if (!strcmp(name, "--burst"))
+		o->burst = (int)option_whole(name, value, 1, BURST_MAX);
+	else if (!strcmp(name, "--peers"))
+		o->peers = (int)option_whole(name, value, 2, PEERS_MAX);
 	else if (!strcmp(name, "--seed"))
 		o->seed = seed(value);
 	else if (!strcmp(name, "--capacity"))
@@ -144,6 +170,8 @@ static void check_slots(const struct options *o)
 
 static void check_batch(const struct options *o)
 {
+	if (o->work_ns[0] || o->work_ns[1])
+		usage("--batch and --work: a batch comes at once");
 	if (o->pattern != STREAM)
 		usage("--batch goes with a stream");
 	if (o->write_size)
@@ -152,19 +180,40 @@ static void check_batch(const struct options *o)
 		usage("--batch: %zu messages of %zu bytes are more than %d in one call", o->batch, o->size, MESSAGE_MAX);
 }
 
-static void check(const struct options *o)
+// How a side sends and waits is told for the patterns that have one other side, and nothing else to wait for.
+static void check_ways(const struct options *o)
 {
-	if (!o->mechanism)
-		usage("--mechanism is missing");
-	if (o->work_ns && o->pattern == STREAM)
-		usage("--work goes with a ping-pong");
-	if (o->gap_ns && (o->rate > 0 || o->pattern == STREAM))
-		usage("--gap goes with a ping-pong without --rate");
-	check_slots(o);
+	bool told = o->wait != WAIT_BLOCK || o->write_size || o->noerror;
+
+	if (told && o->pattern != PING_PONG && o->pattern != STREAM)
+		usage("--wait, --write-size and --noerror go with a ping-pong or a stream");
 	if (o->batch > 1)
 		check_batch(o);
 	if (o->wait == WAIT_RETRY && o->policy == POLICY_FIFO)
 		usage("--wait retry never sleeps: under --policy fifo nothing else would get the vCPU");
+}
+
+static void check_counts(const struct options *o)
+{
+	if (!o->burst != (o->pattern != BURST))
+		usage("--burst N and --pattern burst go together");
+	if (!o->peers != !is_fan(o->pattern))
+		usage("--peers N and --pattern fan-in or fan-out go together");
+	if (o->rate > 0 && o->pattern == BURST)
+		usage("--rate: one burst follows the other");
+	if (o->rate > 0 && o->pattern == FAN_OUT && o->size < WHOLE_NUMBER)
+		usage("--rate: a fan-out needs %d bytes to tell which message came, and so when it was due", WHOLE_NUMBER);
+}
+
+static void check(const struct options *o)
+{
+	if (!o->mechanism)
+		usage("--mechanism is missing");
+	if (o->gap_ns && (o->rate > 0 || one_way(o->pattern)))
+		usage("--gap goes with a ping-pong or connect without --rate");
+	check_counts(o);
+	check_slots(o);
+	check_ways(o);
 	if (o->sysctl_count && o->ipc_namespace == IPC_PRESENT)
 		usage("--sysctl sets values in the private IPC namespace only");
 }

@@ -5,14 +5,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum pattern { PING_PONG, STREAM };
+enum pattern { PING_PONG, STREAM, BURST, FAN_IN, FAN_OUT, CONNECT, PATTERNS };
+extern const char *const pattern_names[PATTERNS + 1]; // NULL ends it
 enum policy { POLICY_OTHER, POLICY_BATCH, POLICY_FIFO };
 enum pages { PAGES_NORMAL, PAGES_PREFAULT, PAGES_MLOCK, PAGES_HUGE };
 enum wait { WAIT_BLOCK, WAIT_RETRY, WAIT_POLL, WAIT_EPOLL, WAITS };
 enum ipc_namespace { IPC_PRIVATE_IF_POSSIBLE, IPC_PRIVATE_ONLY, IPC_PRESENT };
 
 enum { SYSCTLS_MAX = 16, MESSAGE_MAX = 16 << 20, SLOTS_MAX = 16384, RING_MAX = 1 << 30, SPIN_NS = 20000 };
-enum { BATCH_MAX = 1024 }; // sendmmsg(2) takes UIO_MAXIOV at most
+enum { PEERS_MAX = 64, BURST_MAX = 100000, BATCH_MAX = 1024 }; // sendmmsg(2) takes UIO_MAXIOV at most
+
+// Payload of that many bytes holds the number of a fan's message without a wrap.
+enum { WHOLE_NUMBER = 8 };
 
 extern const char *const wait_names[WAITS + 1]; // by enum wait, and a NULL
 
@@ -24,7 +28,9 @@ struct options {
 	double seconds;
 	double rate; // messages a second; 0: as fast as it goes
 	int64_t gap_ns;
-	int64_t work_ns; // what the server of a ping-pong computes before it answers
+	int64_t work_ns[2]; // what the driver computes before each send, the answerer after each receive
+	int burst; // messages of a burst; 0: another pattern
+	int peers; // of a fan; 0: another pattern
 	uint64_t seed;
 	int64_t capacity; // 0: the kernel's default
 	enum pages pages; // of the memory that rings lie in
@@ -39,6 +45,17 @@ struct options {
 	const char *sysctls[SYSCTLS_MAX]; // NAME=VALUE
 	int sysctl_count;
 };
+
+// Do messages go one way only, from the driver to the answerer?
+static inline bool one_way(enum pattern pattern)
+{
+	return pattern != PING_PONG && pattern != CONNECT;
+}
+
+static inline bool is_fan(enum pattern pattern)
+{
+	return pattern == FAN_IN || pattern == FAN_OUT;
+}
 
 // Ends the process with exit status 2 where the words make no sense.
 struct options options_parse(int argc, char **argv);

@@ -73,13 +73,6 @@ void pingpong_client(struct side *side)
 	mechanism_find(o)->send(&side->channel, x.sent, o->size);
 }
 
-// What an application does with a request: it computes, so its vCPU does not halt meanwhile.
-static void work(int64_t ns)
-{
-	for (int64_t until = now_ns() + ns; now_ns() < until;)
-		;
-}
-
 void pingpong_server(struct side *side)
 {
 	const struct mechanism *mechanism = mechanism_find(side->options);
@@ -93,8 +86,8 @@ void pingpong_server(struct side *side)
 		mechanism->receive(channel, message, size);
 		if (atomic_load_explicit(&side->shared->stop, memory_order_relaxed))
 			return;
-		if (side->options->work_ns)
-			work(side->options->work_ns);
+		if (side->options->work_ns[ANSWERER])
+			compute(side->options->work_ns[ANSWERER]);
 		mechanism->send(channel, message, size);
 	}
 }

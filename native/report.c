@@ -37,7 +37,7 @@ static void head(const struct block *b)
 	const struct options *o = b->options;
 
 	json_string("mechanism", o->mechanism);
-	json_string("pattern", o->pattern == STREAM ? "stream" : "ping-pong");
+	json_string("pattern", pattern_names[o->pattern]);
 	json_unsigned("size", o->size);
 	json_open("cpus", '[');
 	json_integer(NULL, o->cpus[0]);
@@ -45,7 +45,8 @@ static void head(const struct block *b)
 	json_close(']');
 	json_real("rate", o->rate);
 	json_integer("gap_ns", o->gap_ns);
-	json_integer("work_ns", o->work_ns);
+	json_integer("work_ns", o->work_ns[ANSWERER]);
+	json_integer("work_driver_ns", o->work_ns[DRIVER]);
 	json_unsigned("seed", o->seed);
 	json_optional("capacity", b->capacity);
 	ring(b);
@@ -67,7 +68,7 @@ static void totals(const struct block *b)
 
 static void latency(const struct block *b)
 {
-	report_latency(&b->shared->histogram, b->options->pattern == STREAM ? "one-way" : "round-trip");
+	report_latency(&b->shared->histogram, one_way(b->options->pattern) ? "one-way" : "round-trip");
 }
 
 // Of both sides together.
@@ -96,7 +97,7 @@ static int64_t growth(int64_t from, int64_t to)
 
 const char *report_role(const struct options *options, int side)
 {
-	bool stream = options->pattern == STREAM;
+	bool stream = one_way(options->pattern);
 
 	return side == DRIVER ? (stream ? "producer" : "client") : (stream ? "consumer" : "server");
 }
@@ -138,6 +139,46 @@ static void machine(const struct block *b)
 	json_close('}');
 }
 
+// How many peers a fan had, how they reached its hub, and the least and most messages that one of them had.
+static void fan(const struct block *b)
+{
+	const struct options *o = b->options;
+	const struct results *r = &b->shared->results;
+
+	json_optional("peers", o->peers ? o->peers : -1);
+	if (!o->peers) {
+		json_null("sharing");
+		json_null("share");
+		return;
+	}
+	json_string("sharing", mechanism_sharing(mechanism_find(o), o) == ONE_CHANNEL ? "one channel" : "a channel each");
+	json_open("share", '[');
+	json_unsigned(NULL, r->least);
+	json_unsigned(NULL, r->most);
+	json_close(']');
+}
+
+static void burst(const struct block *b)
+{
+	const struct tally *t = &b->shared->results.burst;
+
+	if (!b->options->burst) {
+		json_null("burst");
+		return;
+	}
+	json_open("burst", '{');
+	json_unsigned("bursts", t->bursts);
+	json_unsigned("offered", t->offered);
+	json_unsigned("accepted", t->accepted);
+	json_unsigned("partial", t->partial);
+	json_unsigned("received", t->received);
+	json_unsigned("lost", t->accepted > t->received ? t->accepted - t->received : 0);
+	json_unsigned("refused", t->refused);
+	json_string("errno", t->number > 0 ? error_name(t->number) : NULL);
+	json_unsigned("fits", t->fits);
+	json_close('}');
+}
+
 void report_block(const struct block *b)
 {
 	json_open(NULL, '{');
@@ -149,6 +190,8 @@ void report_block(const struct block *b)
 	side(b, ANSWERER);
 	json_close(']');
 	zerocopy(b);
+	fan(b);
+	burst(b);
 	machine(b);
 	json_close('}');
 	json_end();

@@ -31,17 +31,17 @@ struct supervision {
 	int signals, ready, go;
 	sigset_t before;
 	int64_t deadline_ns;
-	int running, looks;
+	int processes, running, looks;
 	struct machine machine[LOOKS];
 	int64_t own_ns[LOOKS];
 };
 
 static void kill_sides(struct supervision *s)
 {
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < s->processes; i++)
 		if (s->shared->pids[i] > 0)
 			kill(s->shared->pids[i], SIGKILL);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < s->processes; i++)
 		while (s->shared->pids[i] > 0 && waitpid(s->shared->pids[i], NULL, 0) < 0 && errno == EINTR)
 			;
 }
@@ -65,7 +65,7 @@ static bool reap(struct supervision *s)
 	bool failed = false;
 	int status;
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < s->processes; i++) {
 		if (s->shared->pids[i] <= 0 || waitpid(s->shared->pids[i], &status, WNOHANG) <= 0)
 			continue;
 		s->shared->pids[i] = 0;
@@ -99,12 +99,12 @@ static void look_for_losses(struct supervision *s, const struct mechanism *mecha
 	mechanism_lost(s->options, lost);
 }
 
-// What is ours of the machine's busy time: both sides and this process.
+// What is ours of the machine's busy time: all sides and this process.
 static int64_t own_cpu_ns(const struct supervision *s)
 {
 	int64_t total = counters_cpu_ns(getpid());
 
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < s->processes; i++)
 		total += s->shared->pids[i] > 0 ? counters_cpu_ns(s->shared->pids[i]) : 0;
 	return total;
 }
@@ -145,7 +145,7 @@ static void supervise(struct supervision *s, const struct mechanism *mechanism)
 			look_at_machine(s);
 		if (reap(s))
 			on_failure(s);
-		if (mechanism->lost)
+		if (mechanism->lost && s->options->pattern != BURST) // which counts them
 			look_for_losses(s, mechanism);
 		guard_renew();
 	}
@@ -182,34 +182,54 @@ static struct shared *share(void)
 	return shared;
 }
 
+// Who is the process of that slot? The first peer of a fan has the place that it would have as one of two.
+static struct side side_of(const struct supervision *s, const struct options *options, int slot)
+{
+	int many = options->pattern == FAN_IN ? DRIVER : ANSWERER;
+	struct side side = {.options = options, .shared = s->shared, .index = slot, .peer = -1, .ready = s->ready, .go = s->go};
+
+	if (slot > ANSWERER) {
+		side.index = many;
+		side.peer = slot - ANSWERER;
+	} else if (options->peers && slot == many) {
+		side.peer = 0;
+	}
+	return side;
+}
+
+static void start_one(struct supervision *s, struct pair *pair, const struct options *options, int slot)
+{
+	struct side side = side_of(s, options, slot);
+	pid_t pid = fork();
+
+	if (pid < 0)
+		give_up(s, EXIT_REFUSED, "fork", strerror(errno));
+	if (!pid)
+		side_main(&side, pair, &s->before);
+	s->shared->pids[slot] = pid;
+	setpgid(pid, s->shared->pids[ANSWERER]); // the side does the same: whoever comes first
+	s->running++;
+}
+
 // The answering side first: the driver has to know its process id.
 static void start(struct supervision *s, struct pair *pair, const struct options *options)
 {
-	for (int i = ANSWERER; i >= DRIVER; i--) {
-		pid_t pid = fork();
-
-		if (pid < 0)
-			give_up(s, EXIT_REFUSED, "fork", strerror(errno));
-		if (!pid)
-			side_main(&(struct side){.options = options, .shared = s->shared, .index = i, .ready = s->ready, .go = s->go}, pair,
-				&s->before);
-		s->shared->pids[i] = pid;
-		setpgid(pid, s->shared->pids[ANSWERER]); // the side does the same: whoever comes first
-		s->running++;
-	}
-	for (int i = 0; i < 2; i++)
-		if (pair->mechanism->close_end)
-			pair->mechanism->close_end(pair, i);
+	start_one(s, pair, options, ANSWERER);
+	start_one(s, pair, options, DRIVER);
+	for (int slot = ANSWERER + 1; slot < s->processes; slot++)
+		start_one(s, pair, options, slot);
+	for (; pair; pair = pair->next)
+		for (int i = 0; i < 2; i++)
+			if (pair->mechanism->close_end)
+				pair->mechanism->close_end(pair, i);
 }
 
-static struct pair open_pair(const struct options *options, bool private)
+static void check_fit(const struct mechanism *m, const struct options *options)
 {
-	static struct pair pair; // the guard looks at it until the end
-	const struct mechanism *m = mechanism_find(options);
 	int64_t most = m->max_size ? m->max_size() : -1;
 
-	pair = (struct pair){.mechanism = m, .options = options, .slots = -1, .size = options->size, .stream = options->pattern == STREAM,
-		.capacity_wanted = options->capacity, .capacity = -1, .ends = {{-1, -1}, {-1, -1}}};
+	if (!mechanism_has(m, options->pattern))
+		usage("--pattern %s: %s can't do that", pattern_names[options->pattern], m->name);
 	if (options->capacity && !m->has_capacity)
 		usage("--capacity: %s has none", m->name);
 	if ((options->pages != PAGES_NORMAL || options->slots) && !m->has_ring)
@@ -219,32 +239,66 @@ static struct pair open_pair(const struct options *options, bool private)
 	if (most >= 0 && (int64_t)options->size > most && !(options->capacity && m->size_by_capacity))
 		fail(EXIT_REFUSED, m->name, EMSGSIZE, m->max_size_limit, "a message of %zu bytes; the limit is %lld", options->size,
 			(long long)most);
-	if (getrandom(&pair.token, sizeof pair.token, 0) != sizeof pair.token)
+}
+
+static void prepare_pair(struct pair *pair, const struct mechanism *m, const struct options *options)
+{
+	*pair = (struct pair){.mechanism = m, .options = options, .slots = -1, .size = options->size, .stream = one_way(options->pattern),
+		.capacity_wanted = options->capacity, .capacity = -1, .ends = {{-1, -1}, {-1, -1}}};
+	if (getrandom(&pair->token, sizeof pair->token, 0) != sizeof pair->token)
 		refused("getrandom", NULL);
+}
+
+static struct pair *open_pairs(const struct options *options, bool private)
+{
+	static struct pair pairs[PEERS_MAX]; // the guard looks at them until the end
+	const struct mechanism *m = mechanism_find(options);
+	int count = mechanism_sharing(m, options) == CHANNEL_EACH ? options->peers : 1;
+
+	check_fit(m, options);
+	for (int i = 0; i < count; i++) {
+		prepare_pair(&pairs[i], m, options);
+		if (i)
+			pairs[i - 1].next = &pairs[i];
+	}
 	if (!private || m->in_file_system)
-		guard_start(&pair);
-	m->open(&pair);
-	if (m->in_file_system)
+		guard_start(pairs);
+	for (int i = 0; i < count; i++) {
+		if (options->pattern == CONNECT)
+			pairs[i].ends[ANSWERER].in = m->connections->listen(&pairs[i]);
+		else
+			m->open(&pairs[i]);
+	}
+	if (m->in_file_system && options->pattern != CONNECT)
 		guard_finish(); // the names have gone
-	return pair;
+	return pairs;
+}
+
+static int64_t deadline_ns(const struct options *o)
+{
+	int64_t idle_ns = o->gap_ns + o->work_ns[DRIVER] + o->work_ns[ANSWERER];
+
+	return now_ns() + (int64_t)(3 * o->seconds + PATIENCE_SECONDS) * PATIENCE_NS + (4 + 2 * o->burst) * idle_ns;
 }
 
 int run(const struct options *options)
 {
-	struct supervision s = {.options = options, .shared = share()};
+	struct supervision s = {.options = options, .shared = share(), .processes = options->peers ? 1 + options->peers : 2};
 	bool private;
-	struct pair pair;
+	struct pair *pairs;
 
 	mechanism_find(options);
 	private = namespace_enter(options);
 	watch_signals(&s);
-	pair = open_pair(options, private);
-	s.deadline_ns = now_ns() + (int64_t)(3 * options->seconds + PATIENCE_SECONDS) * PATIENCE_NS + 4 * options->gap_ns;
-	start(&s, &pair, options);
-	supervise(&s, pair.mechanism);
+	pairs = open_pairs(options, private);
+	if (is_fan(options->pattern))
+		fan_prepare(options);
+	s.deadline_ns = deadline_ns(options);
+	start(&s, pairs, options);
+	supervise(&s, pairs->mechanism);
 	guard_finish();
 	if (s.looks < LOOKS)
 		fail(EXIT_INTERNAL, "wait", 0, NULL, "the sides ended without a result");
-	report_block(&(struct block){options, &pair, s.shared, pair.capacity, private, {s.machine[0], s.machine[1]}, s.own_ns[1] - s.own_ns[0]});
+	report_block(&(struct block){options, pairs, s.shared, pairs->capacity, private, {s.machine[0], s.machine[1]}, s.own_ns[1] - s.own_ns[0]});
 	return EXIT_DONE;
 }

@@ -60,27 +60,69 @@ static void set_policy(enum policy policy)
 		refused("sched_setscheduler", policy == POLICY_FIFO ? "RLIMIT_RTPRIO" : NULL);
 }
 
-static void connect_to(struct side *side, struct pair *pair)
+static struct side_counts *counts_of(const struct side *side)
+{
+	return side->peer < 0 ? &side->shared->counts[side->index] : &side->shared->peers[side->peer].counts;
+}
+
+static struct channel channel_of(const struct side *side, const struct pair *pair)
 {
 	int i = side->index;
 
-	if (pair->mechanism->close_end)
-		pair->mechanism->close_end(pair, 1 - i);
-	side->channel = (struct channel){
+	return (struct channel){
 		.in = pair->ends[i].in,
 		.out = pair->ends[i].out,
 		.in_ring = pair->rings[1 - i],
 		.out_ring = pair->rings[i],
 		.lent = pair->lent[i],
 		.own = pair->own[i],
-		.counts = &side->shared->counts[i],
+		.counts = counts_of(side),
 		.side = i,
 		.options = side->options,
 	};
-	if (pair->mechanism->attach)
-		pair->mechanism->attach(&side->channel);
-	waiting_begin(&side->channel, pair->mechanism);
 }
+
+static void close_ends(struct pair *pair, bool ours, int index)
+{
+	if (!pair->mechanism->close_end)
+		return;
+	pair->mechanism->close_end(pair, 1 - index);
+	if (!ours)
+		pair->mechanism->close_end(pair, index);
+}
+
+// The hub of a fan has all channels, a peer its own: which is the only one, or the one of its number.
+static void connect_to(struct side *side, struct pair *pair)
+{
+	static struct channel channels[PEERS_MAX];
+	bool single = !pair->next;
+	int count = 0;
+
+	side->pair = pair;
+	side->channels = channels;
+	for (int i = 0; pair; pair = pair->next, i++) {
+		bool ours = single || side->peer < 0 || side->peer == i;
+
+		close_ends(pair, ours, side->index);
+		if (ours)
+			channels[count++] = channel_of(side, pair);
+	}
+	side->channel = channels[0];
+	if (side->pair->mechanism->attach)
+		side->pair->mechanism->attach(&side->channel);
+	waiting_begin(&side->channel, side->pair->mechanism);
+}
+
+typedef void side_role(struct side *side);
+
+static side_role *const roles[PATTERNS][2] = {
+	[PING_PONG] = {pingpong_client, pingpong_server},
+	[STREAM] = {stream_producer, stream_consumer},
+	[BURST] = {burst_producer, burst_consumer},
+	[FAN_IN] = {fan_peer, fan_hub},
+	[FAN_OUT] = {fan_hub, fan_peer},
+	[CONNECT] = {connect_client, connect_server},
+};
 
 _Noreturn void side_main(struct side *side, struct pair *pair, const sigset_t *signals)
 {
@@ -98,9 +140,6 @@ _Noreturn void side_main(struct side *side, struct pair *pair, const sigset_t *s
 	if (side->index == DRIVER)
 		prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); // the default of 50 µs would be counted as latency
 	connect_to(side, pair);
-	if (side->index == DRIVER)
-		o->pattern == STREAM ? stream_producer(side) : pingpong_client(side);
-	else
-		o->pattern == STREAM ? stream_consumer(side) : pingpong_server(side);
+	roles[o->pattern][side->index](side);
 	_exit(EXIT_DONE);
 }

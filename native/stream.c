@@ -7,14 +7,14 @@
 
 enum { LOOK_AT_CLOCK_EVERY = 32, BIG = 65536 };
 
-static bool looks(const struct flow *f, uint64_t sent)
+static bool looks(const struct flow *f, const struct pace *pace, uint64_t sent)
 {
-	return f->side->options->size >= BIG || sent % LOOK_AT_CLOCK_EVERY == 0;
+	return sent % LOOK_AT_CLOCK_EVERY == 0 || f->side->options->size >= BIG || pace->kind == AFTER_WORK;
 }
 
 bool stream_last(struct flow *f, enum phase which, const struct pace *pace, uint64_t sent, int64_t until_ns, uint64_t most)
 {
-	if (sent != most && pace_more(pace) && !(looks(f, sent) && now_ns() >= until_ns))
+	if (sent != most && pace_more(pace) && !(looks(f, pace, sent) && now_ns() >= until_ns))
 		return false;
 	atomic_store_explicit(&f->side->shared->last[which], f->number, memory_order_release);
 	return true;
@@ -29,7 +29,7 @@ static uint64_t produce(struct flow *f, enum phase which, struct pace *pace, int
 	bool last;
 
 	do {
-		if (pace->kind == WHEN_DUE)
+		if (pace->kind != AT_ONCE)
 			pace_wait(pace);
 		last = stream_last(f, which, pace, ++sent, until_ns, most);
 		message = lend(lent, message);
@@ -79,9 +79,9 @@ void stream_producer(struct side *side)
 	struct results *results = &side->shared->results;
 
 	lent_fill(side->channel.lent, f.expected, side->options->size);
-	produce_phase(&f, WARM_UP, WARM_UP_NS, WARM_UP_MESSAGES);
+	produce_phase(&f, WARM_UP, WARM_UP_NS, pace_few(side->options, WARM_UP_MESSAGES, WARM_UP_NS));
 	side_meet_supervisor(side);
-	produce_phase(&f, SETTLE, SETTLE_NS, SETTLE_MESSAGES);
+	produce_phase(&f, SETTLE, SETTLE_NS, pace_few(side->options, SETTLE_MESSAGES, SETTLE_NS));
 	side_read_counters(side, results->begin);
 	produce_phase(&f, MEASURE, (int64_t)(side->options->seconds * 1e9), UINT64_MAX);
 	results->end[ANSWERER] = counters_read(side->shared->pids[ANSWERER], &side->shared->counts[ANSWERER]);
@@ -135,14 +135,16 @@ void stream_came(struct flow *f, const char *message, enum phase which, struct h
 
 static int64_t consume_singly(struct flow *f, enum phase which, struct histogram *histogram, struct pace *pace)
 {
+	int64_t work_ns = f->side->options->work_ns[ANSWERER], now;
 	bool last;
-	int64_t now;
 
 	do {
 		f->mechanism->receive(&f->side->channel, f->got, f->side->options->size);
 		last = f->number == atomic_load_explicit(&f->side->shared->last[which], memory_order_acquire);
 		now = histogram || last ? now_ns() : 0;
 		stream_came(f, f->got, which, histogram, pace, now);
+		if (work_ns)
+			compute(work_ns);
 	} while (!last);
 	return now;
 }

@@ -3,10 +3,10 @@
 
 #include "shared.h"
 
-// How each side has ended by itself, as waitpid(2) gives it.
+// How each process has ended by itself, as waitpid(2) gives it; in the order of `struct shared`'s pids.
 struct ends {
-	bool ended[2];
-	int status[2];
+	bool ended[1 + PEERS_MAX];
+	int status[1 + PEERS_MAX];
 };
 
 // At least one has failed or was killed, and nothing runs any more.

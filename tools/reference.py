@@ -91,11 +91,16 @@ def _loads() -> str:
     rows = [
         ("ping-pong", "a message there and a reply back", "a round trip (RT)"),
         ("stream", "messages one way", "one way; as fast as it goes, the time a message takes"),
+        ("burst", "N messages at once while the consumer sleeps", "none: it shows what fits, what is refused or lost"),
+        ("fan-in", "N producers, one consumer", "one way at a rate"),
+        ("fan-out", "one producer, N consumers, each message to one of them", "one way at a rate"),
+        ("connect", "a connection for each message and its reply", "a round trip from connect to close"),
     ]
     return (
         "## Patterns and loads\n\n"
         + _table(("pattern", "what happens", "latency is"), rows)
-        + "\n\nEvery trial measures two loads: **as fast as it goes**, and **at a rate** "
+        + "\n\n`ipctune tune` takes the first two. Every trial measures two loads: **as fast as it goes**, and "
+        "**at a rate** "
         f"(`--rate`, {rate:,.0f} a second unless told): Poisson arrivals, latency from the intended start.\n"
         "A pair runs on two vCPUs (`across`), on the `same` one, or unpinned (`free`)."
     )

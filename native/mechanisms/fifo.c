@@ -1,9 +1,11 @@
 // A FIFO for each direction: a pipe that had a name. Theirs lie in a private folder until both ends are open.
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 
 #include "../channel.h"
 #include "../folder.h"
+#include "../nonblocking.h"
 #include "pipe.h"
 
 static const char *const names[] = {"there", "back", NULL};
@@ -57,4 +59,7 @@ const struct mechanism fifo_mechanism = {
 	.send = channel_send,
 	.receive = channel_receive,
 	.ways = &byte_stream_ways,
+	.pollable = true,
+	.shared_most = PIPE_BUF,
+	.nonblocking = &descriptor_nonblocking,
 };

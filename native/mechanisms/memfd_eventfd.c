@@ -60,4 +60,5 @@ const struct mechanism memfd_eventfd_mechanism = {
 	.attach = ring_connect,
 	.send = send_slot,
 	.receive = receive_slot,
+	.nonblocking = &ring_nonblocking,
 };

@@ -21,4 +21,5 @@ const struct mechanism memfd_futex_mechanism = {
 	.attach = ring_connect,
 	.send = send_slot,
 	.receive = receive_slot,
+	.nonblocking = &ring_nonblocking,
 };

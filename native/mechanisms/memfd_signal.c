@@ -58,4 +58,5 @@ const struct mechanism memfd_signal_mechanism = {
 	.attach = connect_signal,
 	.send = send_slot,
 	.receive = receive_slot,
+	.nonblocking = &ring_nonblocking,
 };

@@ -88,4 +88,5 @@ const struct mechanism memfd_spin_mechanism = {
 	.attach = ring_connect,
 	.send = send_slot,
 	.receive = receive_slot,
+	.nonblocking = &ring_nonblocking,
 };

@@ -54,4 +54,5 @@ const struct mechanism memfd_spin_futex_mechanism = {
 	.attach = ring_connect,
 	.send = send_slot,
 	.receive = receive_slot,
+	.nonblocking = &ring_nonblocking,
 };

@@ -1,7 +1,9 @@
 // One pipe for each direction.
 #include <fcntl.h>
+#include <limits.h>
 
 #include "../channel.h"
+#include "../nonblocking.h"
 #include "pipe.h"
 
 void pipe_capacity(struct pair *pair, int fd)
@@ -43,4 +45,7 @@ const struct mechanism pipe_mechanism = {
 	.send = channel_send,
 	.receive = channel_receive,
 	.ways = &byte_stream_ways,
+	.pollable = true,
+	.shared_most = PIPE_BUF,
+	.nonblocking = &descriptor_nonblocking,
 };

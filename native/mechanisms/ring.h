@@ -35,6 +35,7 @@ void ring_open(struct pair *pair); // in memfds
 void ring_open_segments(struct pair *pair); // in System V segments, which memory_remove() takes away
 // One ring alone, of any shape; the pair does not say that it has rings of messages.
 struct ring *ring_make(struct pair *pair, enum memory_kind kind, int number, uint32_t slots, size_t slot_bytes);
+extern const struct nonblocking ring_nonblocking;
 void ring_connect(struct channel *channel); // every mechanism with rings needs it
 
 static inline char *ring_slot(const struct ring *ring, uint32_t number)

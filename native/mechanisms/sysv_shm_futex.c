@@ -22,4 +22,5 @@ const struct mechanism sysv_shm_futex_mechanism = {
 	.remove = memory_remove,
 	.send = send_slot,
 	.receive = receive_slot,
+	.nonblocking = &ring_nonblocking,
 };

@@ -1,9 +1,11 @@
 // Any other mechanism (a pipe, or the one that IPCTUNE_TEST_CORRUPTS names) with one bit of one message flipped: it must
 // never be measured. It is there only where IPCTUNE_TEST_MECHANISMS is set; the number in it says which message that
 // side 1 receives is hit (1: the first).
+#include <limits.h>
 #include <stdlib.h>
 
 #include "../channel.h"
+#include "../nonblocking.h"
 
 // Looked up where it is needed: the guard has to know it before open().
 static const struct mechanism *real(void)
@@ -49,12 +51,29 @@ static void send_corrupt(struct channel *channel, char *message, size_t size)
 }
 
 // At one side alone: two flips of the same bit would undo each other.
-static void receive_corrupt(struct channel *channel, char *message, size_t size)
+static void corrupt(struct channel *channel, char *message, size_t size)
 {
 	under->receive(channel, message, size);
 	if (channel->side == 1 && ++channel->received == which)
 		message[which * 2654435761u % size] ^= (char)(1u << which % 8);
 }
+
+static void receive_corrupt(struct channel *channel, char *message, size_t size)
+{
+	receive_all(channel, message, size);
+	corrupt(channel, message, size);
+}
+
+static int receive_some(struct channel *channel, char *message, size_t size, size_t *done)
+{
+	int why = nonblocking_receive(channel, message, size, done);
+
+	if (!why)
+		corrupt(channel, message, size);
+	return why;
+}
+
+static const struct nonblocking nonblocking = {.polled = true, .begin = nonblocking_begin, .send = nonblocking_send, .receive = receive_some};
 
 const struct mechanism test_corrupt_mechanism = {
 	.name = "test-corrupt",
@@ -68,4 +87,7 @@ const struct mechanism test_corrupt_mechanism = {
 	.remove = remove_corrupt,
 	.send = send_corrupt,
 	.receive = receive_corrupt,
+	.pollable = true,
+	.shared_most = PIPE_BUF,
+	.nonblocking = &nonblocking,
 };

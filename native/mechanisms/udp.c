@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "../nonblocking.h"
 #include "datagram.h"
 
 enum { LARGEST = 65507 }; // 65535 less the headers of IPv4 and UDP
@@ -95,4 +96,5 @@ const struct mechanism udp_mechanism = {
 	.send = datagram_send,
 	.receive = datagram_receive,
 	.ways = &datagram_ways,
+	.nonblocking = &datagram_nonblocking,
 };

@@ -2,7 +2,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "../nonblocking.h"
 #include "unix_named.h"
+
+static int open_socket(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		refused("socket", errno == EMFILE ? "RLIMIT_NOFILE" : NULL);
+	return fd;
+}
 
 static socklen_t name(struct sockaddr_un *at, uint64_t token)
 {
@@ -20,6 +30,40 @@ static void open_abstract(struct pair *pair)
 	unix_named_open(pair, &at, length);
 }
 
+static int listen_abstract(struct pair *pair)
+{
+	struct sockaddr_un at;
+	socklen_t length = name(&at, pair->token);
+	int fd = open_socket();
+
+	channel_socket_capacity(pair, fd); // to be told what each connection will have: it inherits nothing
+	if (bind(fd, (struct sockaddr *)&at, length))
+		refused("bind", NULL);
+	if (listen(fd, SOMAXCONN))
+		refused("listen", NULL);
+	return fd;
+}
+
+// Nobody else can have the name: it was bound before the fork and holds a random number.
+static int connect_abstract(const struct pair *pair, struct side_counts *counts)
+{
+	struct sockaddr_un at;
+	socklen_t length = name(&at, pair->token);
+	int fd = open_socket();
+
+	channel_connection_capacity(pair, fd, counts);
+	if (connect(fd, (struct sockaddr *)&at, length))
+		refused("connect", NULL);
+	counts->syscalls += 2;
+	return fd;
+}
+
+static const struct connections connections = {
+	.listen = listen_abstract,
+	.connect = connect_abstract,
+	.accept = channel_accept,
+};
+
 const struct mechanism unix_abstract_mechanism = {
 	.name = "unix-abstract",
 	.summary = "Unix stream sockets connected through an abstract name",
@@ -30,4 +74,7 @@ const struct mechanism unix_abstract_mechanism = {
 	.send = channel_send,
 	.receive = channel_receive,
 	.ways = &byte_stream_ways,
+	.pollable = true,
+	.nonblocking = &descriptor_nonblocking,
+	.connections = &connections,
 };

@@ -1,6 +1,7 @@
 // A pair of connected Unix datagram sockets without a name. They keep boundaries, and lose nothing: a sender waits.
 #include <sys/socket.h>
 
+#include "../nonblocking.h"
 #include "datagram.h"
 
 static void open_socketpair(struct pair *pair)
@@ -21,4 +22,6 @@ const struct mechanism unix_dgram_mechanism = {
 	.send = datagram_send,
 	.receive = datagram_receive,
 	.ways = &datagram_ways,
+	.shared_most = SIZE_MAX,
+	.nonblocking = &descriptor_nonblocking,
 };

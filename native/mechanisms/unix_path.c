@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../folder.h"
+#include "../nonblocking.h"
 #include "unix_named.h"
 
 static const char *const names[] = {"socket", NULL};
@@ -38,4 +39,6 @@ const struct mechanism unix_path_mechanism = {
 	.send = channel_send,
 	.receive = channel_receive,
 	.ways = &byte_stream_ways,
+	.pollable = true,
+	.nonblocking = &descriptor_nonblocking,
 };

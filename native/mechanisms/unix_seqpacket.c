@@ -1,6 +1,7 @@
 // A pair of connected Unix sockets that keep boundaries and tell of the other side's end.
 #include <sys/socket.h>
 
+#include "../nonblocking.h"
 #include "datagram.h"
 
 static void open_socketpair(struct pair *pair)
@@ -21,4 +22,6 @@ const struct mechanism unix_seqpacket_mechanism = {
 	.send = datagram_send,
 	.receive = datagram_receive,
 	.ways = &datagram_ways,
+	.shared_most = SIZE_MAX,
+	.nonblocking = &descriptor_nonblocking,
 };

@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 
 #include "../channel.h"
+#include "../nonblocking.h"
 
 static void open_socketpair(struct pair *pair)
 {
@@ -25,4 +26,6 @@ const struct mechanism unix_stream_mechanism = {
 	.send = channel_send,
 	.receive = channel_receive,
 	.ways = &byte_stream_ways,
+	.pollable = true,
+	.nonblocking = &descriptor_nonblocking,
 };

@@ -36,6 +36,7 @@ MECHANISMS = (
 )
 RINGS = tuple(name for name in MECHANISMS if name.startswith(("memfd-", "sysv-shm-")))
 PATTERNS = ("ping-pong", "stream")
+RINGS = ("memfd-futex", "memfd-eventfd")
 PATIENCE_S = 20.0
 
 

@@ -4,10 +4,12 @@ import itertools
 from typing import Any
 
 TOP = {
-    *("mechanism", "pattern", "size", "cpus", "rate", "gap_ns", "work_ns", "seed", "capacity", "ipc_namespace"),
-    *("pages", "slots", "spin_ns", "wait", "write_size", "batch", "noerror"),
+    *("mechanism", "pattern", "size", "cpus", "rate", "gap_ns", "work_ns", "work_driver_ns", "seed", "capacity"),
+    *("pages", "slots", "spin_ns", "wait", "write_size", "batch", "noerror", "ipc_namespace"),
     *("seconds", "messages", "bytes", "latency", "sides", "zerocopy", "machine"),
+    *("peers", "sharing", "share", "burst"),
 }
+BURST = {"bursts", "offered", "accepted", "partial", "received", "lost", "refused", "errno", "fits"}
 LATENCY = {"kind", "count", "min", "p50", "p90", "p99", "p999", "max", "mean", "buckets"}
 SIDE = {
     *("role", "cpu_ns", "voluntary_switches", "involuntary_switches", "minor_faults", "major_faults"),
@@ -29,6 +31,29 @@ def check_result(data: dict[str, Any]) -> None:
         assert side["syscalls"] >= 0
     if data["latency"] is not None:
         check_latency(data["latency"], data["messages"])
+    check_fan(data)
+    if data["burst"] is not None:
+        check_burst(data["burst"], data["messages"])
+
+
+def check_fan(data: dict[str, Any]) -> None:
+    """Each peer had no more than all of it, and nobody else has peers."""
+    if data["peers"] is None:
+        assert data["sharing"] is data["share"] is None
+        return
+    least, most = data["share"]
+    assert least * data["peers"] <= data["messages"] <= most * data["peers"]
+    assert data["sharing"] in ("one channel", "a channel each")
+
+
+def check_burst(burst: dict[str, Any], messages: int) -> None:
+    """Every message that was offered has an end."""
+    assert set(burst) == BURST
+    assert burst["offered"] == burst["accepted"] + burst["refused"]
+    assert burst["accepted"] == burst["received"] + burst["lost"]
+    assert burst["received"] == messages
+    assert burst["partial"] <= burst["accepted"]
+    assert burst["fits"] * burst["bursts"] >= burst["accepted"] - burst["partial"]
 
 
 def check_latency(latency: dict[str, Any], messages: int) -> None:

@@ -1,6 +1,6 @@
 """One measured block: its latencies, what both sides spent, and what else the machine did.
 
-Every figure that says "a message" is a round trip for ping-pong and one message for a stream.
+Every figure that says "a message" is a round trip for ping-pong and connect, one message for the others.
 """
 
 import dataclasses
@@ -11,7 +11,17 @@ from ipctune.bench.histogram import Histogram, tail
 from ipctune.bench.spec import Spec
 from ipctune.errors import IpctuneError, NotPossible
 
-__all__ = ["FOREIGN_BOUND", "STEAL_BOUND", "Block", "Latency", "MachineCost", "Side", "Zerocopy", "parse"]
+__all__ = [
+    "FOREIGN_BOUND",
+    "STEAL_BOUND",
+    "Block",
+    "Burst",
+    "Latency",
+    "MachineCost",
+    "Side",
+    "Zerocopy",
+    "parse",
+]
 
 TICK_NS = 10_000_000
 """/proc/stat counts in units of USER_HZ, a hundredth of a second on every Linux."""
@@ -26,7 +36,7 @@ FOREIGN_SLACK_NS = 4 * TICK_NS
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one of the two processes spent in the measured part."""
+    """What one of the two sides spent in the measured part; the many processes of a fan are one side."""
 
     role: str
     cpu_ns: int
@@ -78,6 +88,27 @@ class Zerocopy:
 
 
 @dataclass(frozen=True, slots=True)
+class Burst:
+    """What became of the messages of all `bursts` together.
+
+    `offered` is `accepted` and `refused` together; `partial` of the accepted were taken in part and
+    sent to their end when the consumer had begun to drain. `lost` ones were accepted and never came.
+    `fits` is the most of one burst that went whole without waiting, so at least that much fits;
+    `errno` is what the full mechanism answered, None where it never was full or has no errno.
+    """
+
+    bursts: int
+    offered: int
+    accepted: int
+    partial: int
+    received: int
+    lost: int
+    refused: int
+    errno: str | None
+    fits: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Output:
     """The core's answer, in its own shape."""
 
@@ -100,13 +131,18 @@ class _Output:
     pages: str | None = None
     slots: int | None = None
     spin_ns: int | None = None
+    peers: int | None = None
+    sharing: str | None = None
+    share: tuple[int, int] | None = None
+    burst: Burst | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """One measured block; `capacity`, `ipc_namespace`, `pages`, `slots` and `spin_ns` are what was in effect.
 
-    `zerocopy` is of both sides together.
+    `zerocopy` is of both sides together. Of a fan, `sharing` is `one channel` or `a channel each`, and `share`
+    the least and most messages that one of its `peers` sent or got.
     """
 
     spec: Spec
@@ -123,10 +159,14 @@ class Block:
     pages: str | None = None
     slots: int | None = None
     spin_ns: int | None = None
+    peers: int | None = None
+    sharing: str | None = None
+    share: tuple[int, int] | None = None
+    burst: Burst | None = None
 
     @property
     def histogram(self) -> Histogram | None:
-        """The latencies; None for a stream as fast as it goes, which has none."""
+        """The latencies; None for bursts, and for streams and fans as fast as they go, which have none."""
         return None if self.latency is None else Histogram(self.latency.buckets)
 
     @property
@@ -245,6 +285,7 @@ def _check(output: _Output, spec: Spec) -> None:
         raise MalformedError("it took no time")
     if output.messages < 0 or output.bytes < 0:
         raise MalformedError("a negative count")
+    _check_counts(output, spec)
     for side in output.sides:
         if min(side.cpu_ns, side.syscalls, side.voluntary_switches, side.involuntary_switches) < 0:
             raise MalformedError(f"a negative cost of the {side.role}")
@@ -252,6 +293,16 @@ def _check(output: _Output, spec: Spec) -> None:
         raise MalformedError("zerocopy: more was copied than was completed")
     if output.latency is not None:
         _check_latency(output.latency)
+
+
+def _check_counts(output: _Output, spec: Spec) -> None:
+    if (output.peers or 0) != spec.peers:
+        raise MalformedError(f"peers is {output.peers}, asked was {spec.peers}")
+    burst = output.burst
+    if (burst is None) != (spec.burst == 0):
+        raise MalformedError("burst is there without having been asked for, or is missing")
+    if burst and (burst.offered != burst.bursts * spec.burst or burst.offered != burst.accepted + burst.refused):
+        raise MalformedError("burst: the counts don't add up")
 
 
 def _check_latency(latency: Latency) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ipctune.bench.block import Block, parse
 from ipctune.bench.decode import MalformedError, decode, loads
-from ipctune.bench.spec import Spec
+from ipctune.bench.spec import PAIRS, Spec
 from ipctune.errors import IpctuneError, NotPossible, WrongUse
 
 __all__ = ["MARGIN_S", "MechanismInfo", "Refused", "answer", "ask", "mechanisms", "run", "start"]
@@ -38,9 +38,10 @@ class Refused(NotPossible):
 
 @dataclass(frozen=True, slots=True)
 class MechanismInfo:
-    """One way to communicate, as the core says. `max_size` is bytes a message, None: any.
+    """One way to communicate, as the core says.
 
-    `stream`: whether it can go as fast as it goes one way, losing nothing; `waits`: the values of `Spec.wait` it takes.
+    `max_size` is bytes a message, None: any. `patterns` are those that it can do; `stream`: whether it can go one
+    way as fast as it goes, losing nothing; `waits`: the values of `Spec.wait` it takes.
     """
 
     name: str
@@ -50,6 +51,7 @@ class MechanismInfo:
     max_size: int | None
     options: tuple[str, ...] = ()
     waits: tuple[str, ...] = ("block",)
+    patterns: tuple[str, ...] = PAIRS
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from ipctune.bench.core import MechanismInfo, Refused
 from ipctune.bench.limits import Limits
 from ipctune.bench.predict import WakeCost
 from ipctune.bench.row import Row, row_of
-from ipctune.bench.spec import FREE, Spec
+from ipctune.bench.spec import FREE, PAIRS, Spec
 from ipctune.errors import IpctuneError, NotPossible, WrongUse
 
 __all__ = ["BenchResult", "Measured", "Plan", "RefusedCell", "make_plan", "measure", "specs"]
@@ -133,7 +133,7 @@ def _pair(asked: str, cpus: list[int]) -> tuple[int, int]:
 def specs(
     infos: Iterable[MechanismInfo],
     where: dict[str, tuple[int, int]],
-    patterns: tuple[str, ...] = ("ping-pong", "stream"),
+    patterns: tuple[str, ...] = PAIRS,
     *,
     size: int = 64,
     rate: float = 0.0,
@@ -143,7 +143,7 @@ def specs(
         Spec(info.name, pattern, size, cpus, rate)
         for pattern in patterns
         for info in infos
-        if pattern != "stream" or info.stream
+        if pattern in info.patterns and (pattern != "stream" or info.stream)
         for cpus in where.values()
     )
 

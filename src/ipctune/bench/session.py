@@ -12,7 +12,7 @@ from ipctune.bench.core import MechanismInfo, mechanisms
 from ipctune.bench.limits import limits
 from ipctune.bench.matrix import BenchResult, Measured, Plan
 from ipctune.bench.predict import WakeCost, wake_cost
-from ipctune.bench.spec import PATTERNS, Spec
+from ipctune.bench.spec import PAIRS, Spec
 from ipctune.errors import NotPossible, WrongUse
 
 __all__ = ["DEFAULT_S", "QUICK_S", "Request", "Session", "prepare"]
@@ -132,7 +132,7 @@ def _chosen(known: tuple[MechanismInfo, ...], asked: tuple[str, ...]) -> tuple[M
 
 def _cells(request: Request, infos: tuple[MechanismInfo, ...], where: dict[str, tuple[int, int]]) -> tuple[Spec, ...]:
     """All that was asked for; the quick run streams in one placement only, across where it can."""
-    chosen = (request.pattern,) if request.pattern else PATTERNS
+    chosen = (request.pattern,) if request.pattern else PAIRS
     size, rate = request.size, request.rate
     cells = matrix.specs(infos, where, chosen, size=size, rate=rate)
     if not request.quick:

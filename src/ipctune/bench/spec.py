@@ -6,10 +6,13 @@ from typing import Any, Self
 
 from ipctune.errors import WrongUse
 
-__all__ = ["FREE", "PAGES", "PATTERNS", "POLICIES", "WAITS", "Spec"]
+__all__ = ["FANS", "FREE", "PAGES", "PAIRS", "PATTERNS", "POLICIES", "WAITS", "Spec"]
 
 FREE = (-1, -1)
-PATTERNS = ("ping-pong", "stream")
+PAIRS = ("ping-pong", "stream")
+"""The patterns that need no count and that every mechanism has."""
+FANS = ("fan-in", "fan-out")
+PATTERNS = (*PAIRS, "burst", *FANS, "connect")
 POLICIES = ("other", "batch", "fifo")
 WAITS = ("block", "retry", "poll", "epoll")
 PAGES = ("normal", "prefault", "mlock", "huge")
@@ -20,6 +23,8 @@ LARGEST_RING = 1 << 30
 LONGEST_SPIN_NS = 1_000_000_000
 MOST_IN_A_BATCH = 1024
 """sendmmsg(2) takes no more."""
+MOST_PEERS = 64
+LONGEST_BURST = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +33,10 @@ class Spec:
 
     `size` is the payload of a message in bytes (1 B to 16 MiB); `cpus` the vCPU of each side, -1
     for not pinned; `rate` messages a second in open loop, 0 for as fast as it goes; `gap_ns` the
-    idle time before each round trip; `work_ns` what the server of a ping-pong computes before it
-    answers; `capacity` bytes of pipe, socket buffer or queue, 0 for the
+    idle time before each round trip; `work_ns` what the answerer (server, consumer) computes after
+    each receive, `work_driver_ns` the driver (client, producer) before each send; `burst` messages
+    at once, for that pattern alone; `peers` how many there are on the side of a fan that has many
+    (2 to 64); `capacity` bytes of pipe, socket buffer or queue, 0 for the
     kernel's default; `pages` those of the memory that rings lie in; `slots` of the ring of a stream,
     a power of two, 0 for 1 MiB of them; `spin_ns` how long a side spins before it sleeps, 0 for
     20 µs; `sysctls` pairs of name and value set in the private IPC namespace only;
@@ -56,6 +63,9 @@ class Spec:
     write_size: int = 0
     batch: int = 1
     noerror: bool = False
+    work_driver_ns: int = 0
+    burst: int = 0
+    peers: int = 0
 
     def __post_init__(self) -> None:
         _choice("pattern", self.pattern, PATTERNS)
@@ -65,7 +75,7 @@ class Spec:
         _choice("IPC namespace", self.ipc_namespace, NAMESPACES)
         if not 1 <= self.size <= LARGEST:
             raise WrongUse(f"a message of {self.size} bytes", hint="1 byte to 16 MiB")
-        if min(self.rate, self.gap_ns, self.capacity, self.work_ns, self.write_size) < 0:
+        if min(self.rate, self.gap_ns, self.capacity, self.work_ns, self.work_driver_ns, self.write_size) < 0:
             raise WrongUse("rate, gap, work, capacity and write size can't be negative")
         if self.write_size > LARGEST:
             raise WrongUse(f"writes of {self.write_size} bytes", hint="16 MiB at most")
@@ -79,6 +89,8 @@ class Spec:
         if not 0 <= self.spin_ns <= LONGEST_SPIN_NS:
             raise WrongUse(f"spinning for {self.spin_ns} ns", hint="1 ns to 1 s; 0: the default of 20 µs")
         self._check_slots()
+        self._check_counts()
+        self._check_ways()
 
     def _check_slots(self) -> None:
         if not 0 <= self.slots <= MOST_SLOTS or self.slots & (self.slots - 1):
@@ -87,6 +99,22 @@ class Spec:
             raise WrongUse("slots without a stream", hint="a ping-pong has one message on its way")
         if self.slots * self.size > LARGEST_RING:
             raise WrongUse(f"{self.slots} slots of {_bytes(self.size)}", hint="1 GiB in all at most")
+
+    def _check_counts(self) -> None:
+        burst, fan = self.pattern == "burst", self.pattern in FANS
+        if not (1 <= self.burst <= LONGEST_BURST if burst else self.burst == 0):
+            raise WrongUse(f"{self.pattern} with a burst of {self.burst}", hint=f"burst takes 1 to {LONGEST_BURST}")
+        if not (2 <= self.peers <= MOST_PEERS if fan else self.peers == 0):
+            raise WrongUse(f"{self.pattern} with {self.peers} peers", hint=f"fan-in and fan-out take 2 to {MOST_PEERS}")
+        if burst and self.rate:
+            raise WrongUse("bursts at a rate", hint="one follows the other")
+
+    def _check_ways(self) -> None:
+        told = self.wait != "block" or self.write_size or self.noerror
+        if told and self.pattern not in PAIRS:
+            raise WrongUse(f"a way to wait or to write in {self.pattern}", hint="they go with ping-pong and stream")
+        if self.batch > 1 and (self.work_ns or self.work_driver_ns):
+            raise WrongUse("work between the messages of a batch", hint="a batch comes at once")
 
     def arguments(self) -> list[str]:
         """The options of `ipctune-core run` that say this; its defaults are left out."""
@@ -97,8 +125,7 @@ class Spec:
         default = Spec()
         if self.rate:
             said += ["--rate", f"{self.rate:.12g}"]
-        if self.work_ns:
-            said += ["--work", str(self.work_ns)]
+        said += self._counts()
         if self.gap_ns:
             said += ["--gap", str(self.gap_ns)]
         if self.capacity:
@@ -125,6 +152,18 @@ class Spec:
             said += ["--sysctl", f"{name}={value}"]
         return said
 
+    def _counts(self) -> list[str]:
+        said = []
+        if self.burst:
+            said += ["--burst", str(self.burst)]
+        if self.peers:
+            said += ["--peers", str(self.peers)]
+        if self.work_driver_ns:
+            said += ["--work", f"{self.work_driver_ns},{self.work_ns}"]
+        elif self.work_ns:
+            said += ["--work", str(self.work_ns)]
+        return said
+
     def replace(self, **changes: Any) -> Self:
         """The same with some fields changed."""
         return dataclasses.replace(self, **changes)
@@ -143,7 +182,11 @@ class Spec:
             self._where(),
             self._load(),
         ]
-        if self.work_ns:
+        if self.peers:
+            words.append(f"{self.peers} peers")
+        if self.work_driver_ns:
+            words.append(f"{self.work_driver_ns / 1000:g} and {self.work_ns / 1000:g} µs of work")
+        elif self.work_ns:
             words.append(f"{self.work_ns / 1000:g} µs of work")
         if self.capacity:
             words.append(f"capacity {_bytes(self.capacity)}")
@@ -184,7 +227,7 @@ class Spec:
             return f"{self.rate:,.6g}/s"
         if self.gap_ns:
             return f"{self.gap_ns / 1000:g} µs idle before each"
-        return "as fast as it goes"
+        return f"{self.burst:,} at once" if self.burst else "as fast as it goes"
 
 
 def _check_batch(spec: Spec) -> None:

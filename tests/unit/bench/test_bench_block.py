@@ -133,3 +133,38 @@ def test_what_a_mechanism_says_of_copies() -> None:
 def test_copies_that_make_no_sense_are_corrupt(told: dict[str, int]) -> None:
     with pytest.raises(IpctuneError, match="zerocopy"):
         block(zerocopy=told)
+
+
+BURST = {
+    **{"bursts": 2, "offered": 20, "accepted": 12, "partial": 1, "received": 11, "lost": 1, "refused": 8},
+    **{"errno": "EAGAIN", "fits": 6},
+}
+
+
+def test_what_became_of_a_burst() -> None:
+    one = block(Spec(pattern="burst", burst=10), burst=BURST, latency=None)
+    assert one.burst is not None
+    assert (one.burst.lost, one.burst.errno, one.burst.fits) == (1, "EAGAIN", 6)
+    assert block().burst is None
+
+
+def test_how_a_fan_shared() -> None:
+    one = block(Spec(pattern="fan-in", peers=4), peers=4, sharing="one channel", share=[200, 300], latency=None)
+    assert (one.peers, one.sharing, one.share) == (4, "one channel", (200, 300))
+    assert block().share is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "change"),
+    [
+        (Spec(pattern="burst", burst=10), {}),
+        (Spec(pattern="burst", burst=11), {"burst": BURST}),
+        (Spec(pattern="burst", burst=10), {"burst": BURST | {"refused": 9}}),
+        (Spec(pattern="fan-in", peers=4), {"peers": 5}),
+        (Spec(), {"peers": 2}),
+        (Spec(), {"burst": BURST}),
+    ],
+)
+def test_counts_of_something_else_are_corrupt(spec: Spec, change: dict[str, Any]) -> None:
+    with pytest.raises(IpctuneError):
+        parse(json.dumps(answer(spec, **change)), spec)

@@ -17,7 +17,7 @@ from ipctune.errors import NotPossible, WrongUse
 
 INFOS = (
     MechanismInfo("pipe", "", "pipe(7)", True, None),
-    MechanismInfo("odd", "", "odd(7)", False, None),
+    MechanismInfo("odd", "", "odd(7)", False, None, patterns=("ping-pong",)),
 )
 
 

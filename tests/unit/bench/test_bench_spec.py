@@ -24,6 +24,9 @@ def test_every_field_reaches_the_command_line() -> None:
     ring = Spec("memfd-spin-futex", "stream", pages="mlock", slots=64, spin_ns=5000)
     assert ring.arguments()[-6:] == ["--pages", "mlock", "--slots", "64", "--spin", "5000"]
     assert Spec(ipc_namespace="present").arguments()[-2:] == ["--ipc-namespace", "present"]
+    assert Spec(pattern="burst", burst=300).arguments()[-2:] == ["--burst", "300"]
+    assert Spec(pattern="fan-in", peers=8, work_ns=5).arguments()[-4:] == ["--peers", "8", "--work", "5"]
+    assert Spec(work_driver_ns=10, work_ns=5).arguments()[-2:] == ["--work", "10,5"]
 
 
 @pytest.mark.parametrize(
@@ -53,6 +56,15 @@ def test_every_field_reaches_the_command_line() -> None:
         {"slots": 128, "pattern": "stream", "size": 16 << 20},
         {"spin_ns": -1},
         {"spin_ns": 1_000_000_001},
+        {"work_driver_ns": -1},
+        {"pattern": "burst"},
+        {"pattern": "burst", "burst": 100_001},
+        {"pattern": "burst", "burst": 10, "rate": 1.0},
+        {"pattern": "stream", "burst": 10},
+        {"pattern": "fan-in"},
+        {"pattern": "fan-in", "peers": 1},
+        {"pattern": "fan-out", "peers": 65},
+        {"peers": 2},
     ],
 )
 def test_nonsense_is_refused(fields: dict[str, object]) -> None:
@@ -70,4 +82,7 @@ def test_description() -> None:
     ring = Spec("memfd-spin-futex", "stream", pages="huge", slots=64, spin_ns=5000)
     said = "memfd-spin-futex stream 64 B, not pinned, as fast as it goes, huge pages, 64 slots, 5 µs of spinning"
     assert ring.describe() == said
+    fan = Spec("tcp", "fan-in", peers=8, work_driver_ns=2000, work_ns=1000)
+    assert fan.describe() == "tcp fan-in 64 B, not pinned, as fast as it goes, 8 peers, 2 and 1 µs of work"
+    assert Spec(pattern="burst", burst=300).describe() == "pipe burst 64 B, not pinned, 300 at once"
     assert [Spec(cpus=c).placement for c in ((0, 0), (0, 1), (0, -1))] == ["same", "across", "free"]
