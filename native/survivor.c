@@ -15,9 +15,9 @@ static const char *role(const struct options *options, int side)
 static _Noreturn void tell(const char *killed, const char *other, const struct ends *ends, int survivor, const struct error_note *note)
 {
 	if (!ends->ended[survivor])
-		fail(EXIT_INTERNAL, "wait", 0, NULL, "%s; the %s noticed nothing and would have waited on", killed, other);
+		fail(EXIT_INTERNAL, "wait", 0, NULL, "%s; the %s: noticed nothing, and waited on", killed, other);
 	if (!atomic_load(&note->complete))
-		fail(EXIT_INTERNAL, "wait", 0, NULL, "%s; the %s ended as well", killed, other);
+		fail(EXIT_INTERNAL, "wait", 0, NULL, "%s; the %s: had ended", killed, other);
 	fail(EXIT_INTERNAL, note->call, note->number, NULL, "%s; the %s: %s", killed, other, note->message);
 }
 

@@ -5,6 +5,7 @@ from typing import Any
 
 TOP = {
     *("mechanism", "pattern", "size", "cpus", "rate", "gap_ns", "work_ns", "seed", "capacity", "ipc_namespace"),
+    *("wait", "write_size", "batch", "noerror"),
     *("seconds", "messages", "bytes", "latency", "sides", "machine"),
 }
 LATENCY = {"kind", "count", "min", "p50", "p90", "p99", "p999", "max", "mean", "buckets"}
