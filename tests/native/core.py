@@ -11,9 +11,14 @@ from typing import Any
 
 MECHANISMS = (
     "pipe",
+    "fifo",
     "unix-stream",
     "unix-abstract",
+    "unix-path",
+    "unix-dgram",
+    "unix-seqpacket",
     "tcp",
+    "udp",
     "sysv-msg",
     "posix-mq",
     "memfd-futex",
@@ -36,8 +41,36 @@ MECHANISMS = (
 )
 RINGS = tuple(name for name in MECHANISMS if name.startswith(("memfd-", "sysv-shm-")))
 PATTERNS = ("ping-pong", "stream")
-RINGS = ("memfd-futex", "memfd-eventfd")
 PATIENCE_S = 20.0
+BYTE_STREAMS = ("pipe", "fifo", "unix-stream", "unix-abstract", "unix-path", "tcp")
+DATAGRAMS = ("unix-dgram", "unix-seqpacket", "udp")
+QUEUES = ("sysv-msg", "posix-mq")
+IN_FILES = ("fifo", "unix-path")
+"""Those that have names in a file system for a moment."""
+WAITS = {
+    **dict.fromkeys((*BYTE_STREAMS, *DATAGRAMS, "posix-mq"), ("block", "retry", "poll", "epoll")),
+    "sysv-msg": ("block", "retry"),
+}
+ZERO_COPY = ("vmsplice", "splice", "tee", "sendfile", "tcp-zerocopy", "io-uring")
+"""Those over pipes and sockets, which have a capacity."""
+LARGEST_DATAGRAM = 65507
+"""Bytes in one of UDP over IPv4."""
+
+
+def pattern_words(mechanism: str, pattern: str) -> tuple[str, ...]:
+    """The pattern as fast as it goes; at a rate where that would lose messages."""
+    gentle = ("--rate", "2000") if (mechanism, pattern) == ("udp", "stream") else ()
+    return ("--pattern", pattern, *gentle)
+
+
+def room_words(mechanism: str, size: int) -> tuple[str, ...]:
+    """What a queue needs to take messages of that size; limits of the private namespace."""
+    if mechanism not in QUEUES or size <= 8192:
+        return ()
+    names = ("kernel.msgmax", "kernel.msgmnb", "fs.mqueue.msgsize_max")
+    values = (size, 2 * size, size)
+    raised = [word for name, value in zip(names, values, strict=True) for word in ("--sysctl", f"{name}={value}")]
+    return (*raised, "--capacity", str(2 * size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +121,11 @@ class Core:
         """Living processes of this copy."""
         return [int(entry.name) for entry in Path("/proc").iterdir() if self._is_ours(entry)]
 
+    def error_in(self, output: bytes) -> dict[str, Any]:
+        """The error of a block that `start` began."""
+        found: dict[str, Any] = json.loads(output)["error"]
+        return found
+
     def _is_ours(self, entry: Path) -> bool:
         try:
             return entry.name.isdigit() and (entry / "exe").readlink() == self.path
@@ -107,6 +145,23 @@ def wait_for(condition: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.005)
     return True
+
+
+def parent(pid: int) -> int:
+    """The parent of a process (proc_pid_stat(5), after the name, which may hold anything)."""
+    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+
+
+def children(core: Core, supervisor: int) -> list[int]:
+    """Children of the supervisor, in the order of their start."""
+    found = []
+    for pid in core.processes():
+        try:
+            if parent(pid) == supervisor:
+                found.append(pid)
+        except OSError:
+            continue
+    return sorted(found)
 
 
 def sysv_queues() -> set[str]:

@@ -3,23 +3,31 @@
 import os
 
 import pytest
-from tests.native.core import MECHANISMS, PATTERNS, Core
+from tests.native.core import (
+    BYTE_STREAMS,
+    DATAGRAMS,
+    LARGEST_DATAGRAM,
+    MECHANISMS,
+    PATTERNS,
+    QUEUES,
+    Core,
+    pattern_words,
+    room_words,
+)
 from tests.native.result import check_result
-
-QUEUES = ("sysv-msg", "posix-mq")
 
 
 @pytest.mark.parametrize("size", [1, 64, 4096, 100_000])
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_every_mechanism_and_pattern_at_each_size(core: Core, mechanism: str, pattern: str, size: int) -> None:
-    raised = ["--sysctl", "kernel.msgmax=100000", "--sysctl", "kernel.msgmnb=200000"]
-    raised += ["--sysctl", "fs.mqueue.msgsize_max=100000", "--capacity", "200000"]
-    extra = raised if mechanism in QUEUES and size > 8192 else []
-    answer = core.run(mechanism, "--pattern", pattern, "--size", str(size), *extra)
+    if mechanism == "udp":
+        size = min(size, LARGEST_DATAGRAM)
+    words = (*pattern_words(mechanism, pattern), "--size", str(size), *room_words(mechanism, size))
+    answer = core.run(mechanism, *words)
     assert answer.status == 0, answer.data
     check_result(answer.data)
-    assert (answer.data["latency"] is None) == (pattern == "stream")
+    assert (answer.data["latency"] is None) == (pattern == "stream" and mechanism != "udp")
     assert (answer.data["mechanism"], answer.data["pattern"], answer.data["size"]) == (mechanism, pattern, size)
 
 
@@ -37,7 +45,7 @@ def test_loads(core: Core, mechanism: str, pattern: str, load: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-@pytest.mark.parametrize("mechanism", ["pipe", "unix-stream", "tcp", "memfd-eventfd"])
+@pytest.mark.parametrize("mechanism", [*BYTE_STREAMS, "memfd-eventfd"])
 def test_the_largest_message_does_not_block_both_sides(core: Core, mechanism: str, pattern: str) -> None:
     answer = core.run(mechanism, "--pattern", pattern, "--size", str(16 << 20))
     assert answer.status == 0, answer.data
@@ -66,7 +74,7 @@ def test_both_sides_on_one_vcpu(core: Core, pattern: str) -> None:
     check_result(core.call(*words, prefix=alone).data)
 
 
-@pytest.mark.parametrize("mechanism", ["pipe", "unix-stream", "tcp", "sysv-msg", "posix-mq"])
+@pytest.mark.parametrize("mechanism", [*BYTE_STREAMS, *DATAGRAMS, *QUEUES])
 def test_capacity_takes_effect(core: Core, mechanism: str) -> None:
     small = core.run(mechanism, "--capacity", "4096", "--size", "512").data["capacity"]
     usual = core.run(mechanism, "--capacity", "0", "--size", "512").data["capacity"]

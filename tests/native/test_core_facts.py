@@ -5,15 +5,33 @@ import resource
 import subprocess
 from pathlib import Path
 
-from tests.native.core import MECHANISMS, Core
+from tests.native.core import BYTE_STREAMS, DATAGRAMS, MECHANISMS, RINGS, WAITS, ZERO_COPY, Core
 
 
 def test_mechanisms(core: Core) -> None:
     listed = core.call("mechanisms").data["mechanisms"]
     assert tuple(one["name"] for one in listed) == MECHANISMS
     for one in listed:
-        assert set(one) == {"name", "summary", "manual", "stream", "max_size", "options"}
-        assert one["options"] in ([], ["capacity"], ["pages", "slots"], ["pages", "slots", "spin"])
+        shape = {"name", "summary", "manual", "stream", "patterns", "max_size", "options", "waits"}
+        assert set(one) == shape
+        assert one["options"] == _options(one["name"])
+        assert tuple(one["waits"]) == WAITS.get(one["name"], ("block",))
+        assert one["stream"] == (one["name"] != "udp")
+        assert one["patterns"][:2] == ["ping-pong", "stream"]
+
+
+def _options(name: str) -> list[str]:
+    taken = {
+        "capacity": name in (*WAITS, *ZERO_COPY),
+        "wait": name in WAITS,
+        "write-size": name in BYTE_STREAMS,
+        "batch": name in (*BYTE_STREAMS, *DATAGRAMS),
+        "noerror": name == "sysv-msg",
+        "pages": name in RINGS,
+        "slots": name in RINGS,
+        "spin": name == "memfd-spin-futex",
+    }
+    return [option for option, takes in taken.items() if takes]
 
 
 def test_the_corrupting_mechanism_is_listed_for_tests(core: Core) -> None:

@@ -4,27 +4,9 @@ import os
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
-from tests.native.core import MECHANISMS, Core, posix_queues, sysv_queues, wait_for
-
-
-def parent(pid: int) -> int:
-    """The parent of a process (proc_pid_stat(5), after the name, which may hold anything)."""
-    return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
-
-
-def sides(core: Core, supervisor: int) -> list[int]:
-    """Children of the supervisor, in the order of their start."""
-    found = []
-    for pid in core.processes():
-        try:
-            if parent(pid) == supervisor:
-                found.append(pid)
-        except OSError:
-            continue
-    return sorted(found)
+from tests.native.core import MECHANISMS, Core, children, pattern_words, posix_queues, sysv_queues, wait_for
 
 
 def end(process: subprocess.Popen[bytes]) -> int:
@@ -36,8 +18,8 @@ def end(process: subprocess.Popen[bytes]) -> int:
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_a_side_is_killed(core: Core, mechanism: str, victim: int) -> None:
     process = core.start(mechanism)
-    assert wait_for(lambda: len(sides(core, process.pid)) == 2)
-    os.kill(sides(core, process.pid)[victim], signal.SIGKILL)
+    assert wait_for(lambda: len(children(core, process.pid)) == 2)
+    os.kill(children(core, process.pid)[victim], signal.SIGKILL)
     assert end(process) == 70
     assert wait_for(lambda: core.processes() == [])
 
@@ -45,8 +27,8 @@ def test_a_side_is_killed(core: Core, mechanism: str, victim: int) -> None:
 @pytest.mark.parametrize("pattern", ["ping-pong", "stream"])
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 def test_the_supervisor_is_killed(core: Core, mechanism: str, pattern: str) -> None:
-    process = core.start(mechanism, "--pattern", pattern)
-    assert wait_for(lambda: len(sides(core, process.pid)) == 2)
+    process = core.start(mechanism, *pattern_words(mechanism, pattern))
+    assert wait_for(lambda: len(children(core, process.pid)) == 2)
     process.kill()
     end(process)
     assert wait_for(lambda: core.processes() == [])
@@ -69,8 +51,8 @@ def test_the_supervisor_is_killed_early_in_the_present_namespace(core: Core, mec
 def test_a_side_is_killed_in_the_present_namespace(core: Core, victim: int) -> None:
     before = sysv_queues()
     process = core.start("sysv-msg", "--ipc-namespace", "present")
-    assert wait_for(lambda: len(sides(core, process.pid)) == 3)  # the guard, the server, the client
-    os.kill(sides(core, process.pid)[victim], signal.SIGKILL)
+    assert wait_for(lambda: len(children(core, process.pid)) == 3)  # the guard, the server, the client
+    os.kill(children(core, process.pid)[victim], signal.SIGKILL)
     assert end(process) == 70
     assert wait_for(lambda: core.processes() == [])
     assert sysv_queues() <= before
@@ -79,10 +61,10 @@ def test_a_side_is_killed_in_the_present_namespace(core: Core, victim: int) -> N
 def test_a_guard_that_is_killed_is_followed_by_another(core: Core) -> None:
     before = sysv_queues()
     process = core.start("sysv-msg", "--ipc-namespace", "present")
-    assert wait_for(lambda: len(sides(core, process.pid)) == 3)
-    guard = sides(core, process.pid)[0]
+    assert wait_for(lambda: len(children(core, process.pid)) == 3)
+    guard = children(core, process.pid)[0]
     os.kill(guard, signal.SIGKILL)
-    assert wait_for(lambda: guard not in core.processes() and len(sides(core, process.pid)) == 3)
+    assert wait_for(lambda: guard not in core.processes() and len(children(core, process.pid)) == 3)
     process.kill()
     end(process)
     assert wait_for(lambda: core.processes() == [])
@@ -93,7 +75,7 @@ def test_a_guard_that_is_killed_is_followed_by_another(core: Core) -> None:
 def test_a_signal_ends_all(core: Core, number: signal.Signals, status: int) -> None:
     before = sysv_queues()
     process = core.start("sysv-msg", "--ipc-namespace", "present")
-    assert wait_for(lambda: len(sides(core, process.pid)) == 3)
+    assert wait_for(lambda: len(children(core, process.pid)) == 3)
     process.send_signal(number)
     assert end(process) == status
     assert wait_for(lambda: core.processes() == [])

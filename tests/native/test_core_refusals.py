@@ -59,6 +59,27 @@ def test_a_limit_is_named_and_nothing_clamped(core: Core, words: tuple[str, ...]
         ("run", "--mechanism", "pipe", "--policy", "idle"),
         ("run", "--mechanism", "pipe", "--ipc-namespace", "host"),
         ("run", "--mechanism", "memfd-futex", "--capacity", "4096"),
+        ("run", "--mechanism", "pipe", "--wait", "select"),
+        ("run", "--mechanism", "pipe", "--wait", "retry", "--policy", "fifo"),
+        ("run", "--mechanism", "sysv-msg", "--wait", "poll"),
+        ("run", "--mechanism", "sysv-msg", "--wait", "epoll"),
+        ("run", "--mechanism", "memfd-futex", "--wait", "retry"),
+        ("run", "--mechanism", "pipe", "--write-size", "-1"),
+        ("run", "--mechanism", "pipe", "--write-size", "16777217"),
+        ("run", "--mechanism", "unix-seqpacket", "--write-size", "64"),
+        ("run", "--mechanism", "posix-mq", "--write-size", "64"),
+        ("run", "--mechanism", "memfd-eventfd", "--write-size", "64"),
+        ("run", "--mechanism", "pipe", "--batch", "4"),
+        ("run", "--mechanism", "pipe", "--pattern", "stream", "--batch", "0"),
+        ("run", "--mechanism", "pipe", "--pattern", "stream", "--batch", "1025"),
+        ("run", "--mechanism", "pipe", "--pattern", "stream", "--batch", "4", "--write-size", "64"),
+        ("run", "--mechanism", "pipe", "--pattern", "stream", "--batch", "1024", "--size", "16385"),
+        ("run", "--mechanism", "sysv-msg", "--pattern", "stream", "--batch", "4"),
+        ("run", "--mechanism", "posix-mq", "--pattern", "stream", "--batch", "4"),
+        ("run", "--mechanism", "pipe", "--noerror"),
+        ("run", "--mechanism", "sysv-msg", "--noerror", "1"),
+        ("run", "--mechanism", "udp", "--pattern", "stream"),
+        ("run", "--mechanism", "udp", "--pattern", "stream", "--rate", "0"),
         ("run", "--mechanism", "pipe", "--sysctl", "kernel.msgmax"),
         ("run", "--mechanism", "pipe", "--sysctl", "kernel.msgmax="),
         ("run", "--mechanism", "pipe", "--sysctl", "=1"),
@@ -76,7 +97,10 @@ def test_wrong_use(core: Core, words: tuple[str, ...]) -> None:
     assert set(answer.error) == ERROR
 
 
-OPTIONS = ("--size", "--cpus", "--rate", "--gap", "--seed", "--capacity", "--policy", "--sysctl")
+OPTIONS = (
+    *("--size", "--cpus", "--rate", "--gap", "--seed", "--capacity", "--policy", "--sysctl"),
+    *("--wait", "--write-size", "--batch"),
+)
 # No NUL, which no argument can hold, and no lone surrogates; numbers of all kinds are likelier than chance makes them.
 WORDS = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40),
