@@ -2,15 +2,17 @@
 
 import os
 
-from tests.native.core import MECHANISMS, RINGS
+from tests.native.core import BYTE_STREAMS, DATAGRAMS, QUEUES
 
 PEERS = 3
 BURST = 40
 CONNECT = ("unix-abstract", "tcp")
 FANS = ("fan-in", "fan-out")
+_PLAIN_RINGS = ("memfd-futex", "memfd-eventfd", "memfd-spin", "memfd-spin-futex", "memfd-signal", "sysv-shm-futex")
+_TAKEN_WHOLE = ("unix-dgram", "unix-seqpacket")
 HAVE = {
-    "burst": MECHANISMS,
-    **dict.fromkeys(FANS, tuple(name for name in MECHANISMS if name not in RINGS)),
+    "burst": (*BYTE_STREAMS, *DATAGRAMS, *QUEUES, *_PLAIN_RINGS),
+    **dict.fromkeys(FANS, (*BYTE_STREAMS, *_TAKEN_WHOLE, *QUEUES)),
     "connect": CONNECT,
 }
 CASES = [(pattern, mechanism) for pattern, names in HAVE.items() for mechanism in names]
@@ -20,14 +22,6 @@ def words(pattern: str) -> tuple[str, ...]:
     """The options that ask for this pattern."""
     count = {"burst": ("--burst", str(BURST)), "connect": ()}.get(pattern, ("--peers", str(PEERS)))
     return ("--pattern", pattern, *count)
-
-
-def room(mechanism: str, size: int) -> tuple[str, ...]:
-    """What lets a message queue take messages of that size."""
-    if mechanism not in ("sysv-msg", "posix-mq") or size <= 8192:
-        return ()
-    raised = ("--sysctl", "kernel.msgmax=100000", "--sysctl", "kernel.msgmnb=200000")
-    return (*raised, "--sysctl", "fs.mqueue.msgsize_max=100000", "--capacity", "200000")
 
 
 def placements() -> list[str]:
