@@ -37,7 +37,10 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """One row: medians of each arm in ns, and `ratio` (ours over theirs) with its interval, None for no bound."""
+    """One row: medians of each arm in ns, and `ratio` (ours over theirs) with its interval, None for no bound.
+
+    `others`: vCPUs that were busy (steal included) in the rests, when nothing of ours ran. None without rests.
+    """
 
     group: str
     where: str
@@ -49,6 +52,7 @@ class Agreement:
     ratio: float
     low: float | None
     high: float | None
+    others: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +70,30 @@ def compare(row: Row, options: argparse.Namespace, rng: random.Random) -> Agreem
     """All pairs of a row. Raises IpctuneError where an arm fails."""
     arms = {"A": row.measure_theirs(options.seconds), "B": row.measure_ours(options.seconds)}
     found: dict[str, list[float]] = {"A": [], "B": []}
+    others = 0.0
     for order in pair_orders(rng, options.pairs):
         for arm in order:
-            time.sleep(options.rest)
+            others += _rest(options.rest)
             found[arm].append(arms[arm]())
     shift = confirm(pairs_of(found["A"], found["B"]), 1 - CONFIDENCE)
     ratios = [None if x is None else 1 + x for x in (shift.low, shift.high)]
     middle = [statistics.median(found[arm]) for arm in "AB"]
     names = (row.group, row.where, row.theirs, row.ours)
-    return Agreement(*names, shift.pairs, middle[0], middle[1], 1 + shift.effect, ratios[0], ratios[1])
+    share = others / (2 * options.pairs * options.rest) if options.rest else None
+    return Agreement(*names, shift.pairs, middle[0], middle[1], 1 + shift.effect, ratios[0], ratios[1], share)
+
+
+def _rest(seconds: float) -> float:
+    """Wait; returns the seconds of all vCPUs that others used meanwhile."""
+    before = _busy_s()
+    time.sleep(seconds)
+    return _busy_s() - before
+
+
+def _busy_s() -> float:
+    """Seconds for which vCPUs were busy or stolen so far (proc_stat(5))."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return (sum(ticks) - sum(ticks[3:5])) / os.sysconf("SC_CLK_TCK")
 
 
 def tried(row: Row, options: argparse.Namespace, rng: random.Random) -> Agreement | Missing:
@@ -100,9 +119,10 @@ def line(found: Agreement | Missing) -> str:
     """One row of the Markdown table."""
     names = f"| {found.theirs} | {found.ours} | {found.where} |"
     if isinstance(found, Missing):
-        return f"{names} not measured: {found.why} | | |"
+        return f"{names} not measured: {found.why} | | | |"
     ends = " … ".join("?" if end is None else f"{end:.3f}" for end in (found.low, found.high))
-    return f"{names} {_us(found.theirs_ns)} | {_us(found.ours_ns)} | {found.ratio:.3f} ({ends}) |"
+    others = "" if found.others is None else f"{found.others:.2f}"
+    return f"{names} {_us(found.theirs_ns)} | {_us(found.ours_ns)} | {found.ratio:.3f} ({ends}) | {others} |"
 
 
 def _us(ns: float) -> str:
@@ -114,8 +134,8 @@ def measure(options: argparse.Namespace) -> None:
     rng = random.Random(options.seed)
     measured = []
     if not options.json:
-        print("| theirs | ours | vCPUs | theirs, µs | ours, µs | ours / theirs |")
-        print("| --- | --- | --- | --- | --- | --- |")
+        print("| theirs | ours | vCPUs | theirs, µs | ours, µs | ours / theirs | others, vCPU |")
+        print("| --- | --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory(prefix="ipctune-agreement-") as folder:
         for row in chosen(Path(folder), options):
             measured.append(tried(row, options, rng))

@@ -106,8 +106,8 @@ def test_a_figure_of_nil_is_a_row_without_a_ratio() -> None:
 
 
 def test_a_row_without_an_interval_says_so() -> None:
-    shown = line(Agreement("perf", "across", "b", "a", 2, 4200.0, 45123.0, 10.743, None, None))
-    assert shown == "| b | a | across | 4.20 | 45.1 | 10.743 (? … ?) |"
+    shown = line(Agreement("perf", "across", "b", "a", 2, 4200.0, 45123.0, 10.743, None, None, 0.25))
+    assert shown == "| b | a | across | 4.20 | 45.1 | 10.743 (? … ?) | 0.25 |"
 
 
 def test_every_group_has_rows_and_each_place_the_same_ones() -> None:
