@@ -25,7 +25,8 @@ class Row:
     """One cell of the bench. Times in ns; `kind` is `round-trip`, `one-way` or None (no latency).
 
     Spoiled blocks count only where there is no other; `spoiled` says how many there were. `p99_ns` and
-    `p999_ns` come from all samples together and are None (unknown) with too few of them.
+    `p999_ns` come from all samples together and are None (unknown) with too few of them. `figures` are the blocks
+    that count: when each began, in seconds of measuring, and its p50 in ns; messages a second where `kind` is None.
     """
 
     spec: Spec
@@ -51,10 +52,11 @@ class Row:
     foreign_vcpus: float
     capacity: int | None
     histogram: tuple[tuple[int, int], ...]
+    figures: tuple[tuple[float, float], ...] = ()
 
 
-def row_of(spec: Spec, blocks: Sequence[Block]) -> Row:
-    """Sum up one block or more of `spec`."""
+def row_of(spec: Spec, blocks: Sequence[Block], at: Sequence[float] = ()) -> Row:
+    """Sum up one block or more of `spec`; `at` is when each began, in seconds of measuring."""
     good = [block for block in blocks if block.spoiled is None] or list(blocks)
     merged = _merged(good)
     kinds = [block.latency.kind for block in good if block.latency is not None]
@@ -83,6 +85,17 @@ def row_of(spec: Spec, blocks: Sequence[Block]) -> Row:
         foreign_vcpus=_median(blocks, lambda b: b.machine.foreign_ns / (b.machine.seconds * 1e9)),
         capacity=good[0].capacity,
         histogram=merged.buckets,
+        figures=_figures(blocks, at, good),
+    )
+
+
+def _figures(blocks: Sequence[Block], at: Sequence[float], good: Sequence[Block]) -> tuple[tuple[float, float], ...]:
+    counted = {id(block) for block in good}
+    when = at if len(at) == len(blocks) else range(len(blocks))
+    return tuple(
+        (float(begun), block.rate if block.p50_ns is None else block.p50_ns)
+        for begun, block in zip(when, blocks, strict=True)
+        if id(block) in counted
     )
 
 
