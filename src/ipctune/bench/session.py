@@ -67,7 +67,7 @@ class Session:
         partial: Partial | None = None,
         machine: dict[str, str] | None = None,
     ) -> BenchResult:
-        """Measure, and keep each block in `partial`. After KeyboardInterrupt the result holds what there is and says so.
+        """Measure; each block is kept in `partial`. After KeyboardInterrupt the result says so and holds what there is.
 
         `machine` is what `bench.machine` says of it. Raises what `bench.core.run` raises, except what is about
         single cells.

@@ -4,7 +4,7 @@ import re
 
 from ipctune.bench.spec import LARGEST
 
-__all__ = ["parse_size", "parse_sizes", "short"]
+__all__ = ["named", "parse_size", "parse_sizes", "short"]
 
 _SIZE = re.compile(r"(\d{1,9})\s*(B|K|KiB|M|MiB)?", re.IGNORECASE | re.ASCII)
 
@@ -46,3 +46,9 @@ def short(size: int) -> str:
         if size >= unit and size % unit == 0:
             return f"{size // unit}{name}"
     return str(size)
+
+
+def named(size: int) -> str:
+    """`64 B`, `4 KiB`, `1 MiB`: for people."""
+    text = short(size)
+    return f"{size} B" if text.isdigit() else f"{text[:-1]} {text[-1]}iB"

@@ -84,13 +84,17 @@ def wander(series: Sequence[float]) -> float | None:
     """How far the level of a run moved either way: half of what lies between the medians of its parts, by time.
 
     `series` are all blocks of a run in time's order, each as its distance from the median of its own kind, in
-    logarithms. The fewer parts, the more is allowed for what they did not show; None with too few blocks to tell.
+    logarithms. Where there are parts enough, the one farthest off is left out: a neighbour that came and went moves no
+    median. The fewer parts, the more is allowed for what they did not show; None with too few blocks to tell.
     """
     parts = min(_PARTS, len(series) // _IN_A_PART)
     if parts < 2:
         return None
     levels = grouped(series, parts)
-    return (max(levels) - min(levels)) / 2 * _PARTS / parts
+    left_out = int(parts > _PARTS / 2)
+    middle = median(levels)
+    kept = sorted(levels, key=lambda level: abs(level - middle))[: parts - left_out]
+    return (max(kept) - min(kept)) / 2 * _PARTS / (parts - 2 * left_out)
 
 
 def widened(found: Interval, by: float) -> Interval:
