@@ -9,6 +9,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 import msgspec  # noqa: E402
 
+from ipctune.bench.compare import Comparison  # noqa: E402
 from ipctune.host.findings import Inspection  # noqa: E402
 from ipctune.journal.status import Status  # noqa: E402
 from ipctune.services.explain import Explanation  # noqa: E402
@@ -20,6 +21,7 @@ PRINTED: dict[str, type] = {
     "inspect": Inspection,
     "services": Report,
     "explain": Explanation,
+    "compare": Comparison,
     "tune": TuneResult,
     "status": Status,
     "verify": Verified,

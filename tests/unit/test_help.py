@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 _SOURCE = Path(__file__).resolve().parents[2] / "src"
-_LOOKING = ["inspect", "services", "explain", "bench", "sockets", "status", "log", "why"]
+_LOOKING = ["inspect", "services", "explain", "bench", "compare", "sockets", "status", "log", "why"]
 _COMMANDS = [*_LOOKING, "tune", "keep", "verify", "commit", "revert", "uninstall"]
 _THERE = [name for name in _COMMANDS if (_SOURCE / "ipctune/cli" / f"{name}.py").exists()]
 _PAGES = [(), *((name,) for name in _THERE)]

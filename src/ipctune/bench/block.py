@@ -18,6 +18,7 @@ __all__ = [
     "Burst",
     "Latency",
     "MachineCost",
+    "NoMessage",
     "Side",
     "Zerocopy",
     "parse",
@@ -32,6 +33,10 @@ FOREIGN_BOUND = 0.10
 STEAL_SLACK_NS = TICK_NS
 FOREIGN_SLACK_NS = 4 * TICK_NS
 """Two ticks of rounding for each of the pair's two vCPUs; vCPUs that idle have nothing to round."""
+
+
+class NoMessage(NotPossible):
+    """Not one message went through in the time that a block was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +268,7 @@ class Block:
 def parse(text: str | bytes, spec: Spec) -> Block:
     """The core's answer to `spec` as a block.
 
-    Raises IpctuneError where the answer is corrupt or is about something else, NotPossible where no
+    Raises IpctuneError where the answer is corrupt or is about something else, NoMessage where no
     message went through in the time that was given.
     """
     try:
@@ -272,7 +277,7 @@ def parse(text: str | bytes, spec: Spec) -> Block:
     except MalformedError as error:
         raise IpctuneError(f"the measuring core's answer is corrupt: {error}") from None
     if output.messages == 0:
-        raise NotPossible(f"no message went through: {spec.describe()}", hint="give it more time")
+        raise NoMessage(f"no message went through: {spec.describe()}", hint="give it more time")
     fields = {f.name for f in dataclasses.fields(Block)} - {"spec"}
     return Block(spec=spec, **{name: getattr(output, name) for name in fields})
 

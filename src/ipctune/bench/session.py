@@ -1,40 +1,33 @@
 """One run of `ipctune bench`: the curve, then the cells, within a budget; Ctrl-C keeps what is there."""
 
+import dataclasses
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ipctune.bench import curve, matrix
+from ipctune.bench.block import Block
+from ipctune.bench.cells import FULL_SIZES, by_weight, option_names, patterns_of, place, specs, variants
 from ipctune.bench.core import MechanismInfo, mechanisms
 from ipctune.bench.limits import limits
-from ipctune.bench.matrix import BenchResult, Measured, Plan
+from ipctune.bench.machine import VERSION, Here
+from ipctune.bench.matrix import BenchResult, Measured, Plan, RefusedCell
+from ipctune.bench.partial import Begun, Partial
 from ipctune.bench.predict import WakeCost, wake_cost
-from ipctune.bench.spec import PAIRS, Spec
+from ipctune.bench.request import DEFAULT_S, QUICK_S, Request
+from ipctune.bench.spec import PATTERNS, Spec
 from ipctune.errors import NotPossible, WrongUse
 
-__all__ = ["DEFAULT_S", "QUICK_S", "Request", "Session", "prepare"]
+__all__ = ["DEFAULT_S", "QUICK_S", "Request", "Session", "go_on", "prepare"]
 
-QUICK_S = 13.0
-DEFAULT_S = 60.0
 _POINTS = len(curve.GAPS_NS) + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the user asked for; None and empty stand for everything that there is."""
-
-    mechanisms: tuple[str, ...] = ()
-    pattern: str | None = None
-    size: int = 64
-    cpus: str | None = None
-    rate: float = 0.0
-    seconds: float = DEFAULT_S
-    quick: bool = False
-    curve_only: bool = False
-    seed: int = 1
+_USUAL = PATTERNS[:2]
+MOST_CELLS = 2000
+"""So that a run can be saved and shown; more than an hour of measuring."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,36 +37,62 @@ class Session:
     request: Request
     plan: Plan
     curve_cpus: tuple[int, int] | None
+    before: Partial | None = None
 
     @property
     def steps(self) -> int:
-        """How often `run` calls `tick`."""
-        return self.plan.blocks + (_POINTS if self.curve_cpus else 0)
+        """How often `run` calls `tick`, about as often where the time decides."""
+        done = self.before.measured.count if self.before else 0
+        return max(1, self.plan.blocks - done) + (_POINTS if self._curve_is_due else 0)
 
     @property
     def estimate_s(self) -> float:
         """Seconds, within a tenth or so."""
-        return self.plan.estimate_s + (_curve_s() if self.curve_cpus else 0.0)
+        done = self.before.measured.spent_s if self.before else 0.0
+        return max(0.0, self.plan.estimate_s - done) + (_curve_s() if self._curve_is_due else 0.0)
 
-    def run(self, *, core: str | Path | None = None, tick: Callable[[], None] = lambda: None) -> BenchResult:
-        """Measure. After KeyboardInterrupt the result holds what was measured and says so.
+    @property
+    def _curve_is_due(self) -> bool:
+        return self.curve_cpus is not None and (self.before is None or self.before.wake is None)
 
-        Raises what `bench.core.run` raises, except what is about single cells.
+    def begun(self, here: Here) -> Begun:
+        """What is put down of it before its first block."""
+        started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return Begun(started, self.request, self.plan, self.curve_cpus, here)
+
+    def run(
+        self,
+        *,
+        core: str | Path | None = None,
+        tick: Callable[[], None] = lambda: None,
+        partial: Partial | None = None,
+        machine: dict[str, str] | None = None,
+    ) -> BenchResult:
+        """Measure; each block is kept in `partial`. After KeyboardInterrupt the result says so and holds what there is.
+
+        `machine` is what `bench.machine` says of it. Raises what `bench.core.run` raises, except what is about
+        single cells.
         """
-        started, begin = datetime.now(UTC), time.monotonic()
-        measured = Measured()
-        wake: WakeCost | None = None
+        partial = partial or self.before
+        started, begin = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), time.monotonic()
+        measured = partial.measured if partial else Measured()
+        done_s = measured.spent_s
+        wake = partial.wake if partial else None
         interrupted = False
         try:
-            wake = self._curve(core, tick)
-            deadline = begin + 1.15 * self.estimate_s
+            if self._curve_is_due:
+                wake = self._curve(core, tick)
+                if partial is not None:
+                    partial.keep_wake(wake)
+            deadline = None if self.plan.staged else begin + 1.15 * self.estimate_s
             seed = self.request.seed
-            matrix.measure(self.plan, seed, measured, core=core, tick=tick, deadline=deadline)
+            keep = _nowhere if partial is None else partial.keep
+            matrix.measure(self.plan, seed, measured, core=core, tick=tick, deadline=deadline, keep=keep)
         except KeyboardInterrupt:
             interrupted = True
         return BenchResult(
-            started=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            seconds=time.monotonic() - begin,
+            started=partial.begun.started if partial else started,
+            seconds=done_s + time.monotonic() - begin,
             seed=self.request.seed,
             kernel=os.uname().release,
             vcpus=os.cpu_count() or 1,
@@ -82,8 +101,11 @@ class Session:
             failed=tuple(measured.failed.values()),
             wake=wake,
             limits=None if interrupted else limits(core=core),
-            planned_blocks=self.plan.blocks,
+            planned_blocks=max(self.plan.blocks, measured.count),
             interrupted=interrupted,
+            unreached=measured.unreached(self.plan.cells),
+            machine=dict(machine or {}),
+            version=(machine or {}).get(VERSION, ""),
         )
 
     def _curve(self, core: str | Path | None, tick: Callable[[], None]) -> WakeCost | None:
@@ -94,17 +116,38 @@ class Session:
         return wake_cost(found, (0.0, rate)) if rate else wake_cost(found)
 
 
+def _nowhere(_found: Block | RefusedCell, _at: float) -> None:
+    """Where nothing can be kept."""
+
+
 def prepare(request: Request, *, core: str | Path | None = None) -> Session:
     """Plan a run. Raises WrongUse for what the core doesn't know, NotPossible without a core or vCPU."""
-    allowed = os.sched_getaffinity(0)
-    where = matrix.placements(allowed, request.cpus)
+    where = place(os.sched_getaffinity(0), request.placements)
     curve_cpus = _curve_cpus(request, where)
     if request.curve_only:
         return Session(request, Plan((), 0, 0.0), curve_cpus)
     infos = _chosen(mechanisms(core=core), request.mechanisms)
     cells = _cells(request, infos, where)
-    budget = request.seconds - (_curve_s() if curve_cpus else 0.0)
-    return Session(request, matrix.make_plan(cells, max(budget, 1.0)), curve_cpus)
+    if len(cells) > MOST_CELLS:
+        raise WrongUse(f"{len(cells)} cells; {MOST_CELLS} at most", hint="fewer sizes, mechanisms or options")
+    budget = None if request.seconds is None else max(1.0, request.seconds - (_curve_s() if curve_cpus else 0.0))
+    if request.many:
+        return Session(request, matrix.full_plan(by_weight(cells), budget), curve_cpus)
+    return Session(request, matrix.make_plan(cells, DEFAULT_S if budget is None else budget), curve_cpus)
+
+
+def go_on(before: Partial, seconds: float | None) -> Session:
+    """What is left of a run that was stopped, for so many seconds more; None: for what it had left.
+
+    Raises NotPossible where its time is used up.
+    """
+    begun, spent = before.begun, before.measured.spent_s
+    plan = begun.plan
+    if seconds is not None:
+        plan = dataclasses.replace(plan, budget_s=spent + seconds)
+    elif plan.budget_s is not None and spent >= plan.budget_s - plan.block_s:
+        raise NotPossible(f"the time of {before.name} is used up", hint="--time 5m gives it more")
+    return Session(begun.request, plan, begun.curve_cpus, before)
 
 
 def _curve_s() -> float:
@@ -113,7 +156,7 @@ def _curve_s() -> float:
 
 def _curve_cpus(request: Request, where: dict[str, tuple[int, int]]) -> tuple[int, int] | None:
     """The two vCPUs of the curve, or None where it has no place in this run."""
-    narrowed = request.mechanisms or request.pattern or request.cpus
+    narrowed = request.mechanisms or request.patterns or request.placements or (request.many and not request.full)
     if narrowed and not request.curve_only:
         return None
     pairs = [pair for pair in where.values() if min(pair) >= 0 and pair[0] != pair[1]]
@@ -132,10 +175,40 @@ def _chosen(known: tuple[MechanismInfo, ...], asked: tuple[str, ...]) -> tuple[M
 
 def _cells(request: Request, infos: tuple[MechanismInfo, ...], where: dict[str, tuple[int, int]]) -> tuple[Spec, ...]:
     """All that was asked for; the quick run streams in one placement only, across where it can."""
-    chosen = (request.pattern,) if request.pattern else PAIRS
-    size, rate = request.size, request.rate
-    cells = matrix.specs(infos, where, chosen, size=size, rate=rate)
-    if not request.quick:
-        return cells
-    one = "across" if "across" in where else next(iter(where))
-    return tuple(c for c in cells if c.pattern != "stream" or c.cpus == where[one])
+    _check(request, infos)
+    patterns = request.patterns or (PATTERNS if request.full else _USUAL)
+    options = dict(request.options)
+    cells = [
+        varied
+        for size in request.sizes or (FULL_SIZES if request.full else (64,))
+        for info in infos
+        for changes in variants(info, options, known=request.full)
+        for cell in specs((info,), where, patterns, size=size, rate=request.rate)
+        for varied in _varied(cell, changes, asked=len(patterns) == 1)
+    ]
+    one = where["across"] if "across" in where else next(iter(where.values()))
+    return tuple(
+        cell for cell in dict.fromkeys(cells) if not request.quick or cell.pattern != "stream" or cell.cpus == one
+    )
+
+
+def _varied(cell: Spec, changes: Mapping[str, Any], *, asked: bool) -> tuple[Spec, ...]:
+    """The cell with these options; none where its pattern can't have them. Raises WrongUse where that one was `asked`."""
+    try:
+        return (cell.replace(**changes),)
+    except WrongUse:
+        if asked:
+            raise
+        return ()
+
+
+def _check(request: Request, infos: tuple[MechanismInfo, ...]) -> None:
+    """Raises WrongUse for a pattern or option that none of the mechanisms has."""
+    can = {pattern for info in infos for pattern in patterns_of(info)}
+    for pattern in request.patterns:
+        if pattern not in can:
+            raise WrongUse(f"none of these mechanisms has the pattern {pattern}", hint=f"there are {', '.join(can)}")
+    known = option_names(infos)
+    for name, _ in request.options:
+        if name not in known:
+            raise WrongUse(f"no such option: {name}", hint=f"there are {', '.join(known)}")

@@ -1,51 +1,92 @@
 """`ipctune bench`: measure every way to communicate here."""
 
 import secrets
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
-from ipctune.cli.params import DURATION, SIZE
-from ipctune.errors import Exit, NotPossible
+from ipctune.cli.params import DURATION, SETTING, SIZES
+from ipctune.errors import Exit, NotPossible, WrongUse
 
 if TYPE_CHECKING:
-    from ipctune.bench.matrix import BenchResult
+    from ipctune.bench.request import Request
 
 __all__ = ["alone", "command"]
+
+_HOW = ("resume", "seconds", "as_json", "as_csv", "as_markdown")
+"""Options that go with --resume: the others are those of the run that goes on."""
+
+
+def _complete_patterns(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
+    from ipctune.bench.spec import PATTERNS
+
+    return [CompletionItem(name) for name in PATTERNS if name.startswith(begun)]
+
+
+def _complete_partials(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
+    from ipctune.bench.partial import names
+    from ipctune.host.state import open_state
+
+    try:
+        state = open_state(create=False)
+        found = names(state) if state is not None else []
+    except NotPossible:
+        found = []
+    return [CompletionItem(name) for name in reversed(found) if name.startswith(begun)]
 
 
 @click.command(short_help="Measure every way to communicate on this machine.")
 @click.option("--quick", is_flag=True, help="Under 20 s, the answer on one screen.")
+@click.option("--full", is_flag=True, help="The whole matrix: every pattern, size and option.")
 @click.option("--mechanism", "mechanisms", multiple=True, help="Only this one; may be repeated.")
-@click.option("--pattern", type=click.Choice(["ping-pong", "stream"]), help="Only this pattern.")
-@click.option("--size", type=SIZE, default="64", show_default=True, help="Bytes a message: 64, 4K, 1M.")
-@click.option("--cpus", metavar="same|across|free|A,B", help="Where the two sides run.")
+@click.option(
+    "--pattern", "patterns", multiple=True, shell_complete=_complete_patterns, help="Only this one; may be repeated."
+)
+@click.option(
+    "--size",
+    "sizes",
+    type=SIZES,
+    multiple=True,
+    help="Bytes a message (default 64): 64, 64,4K, 64-1M; may be repeated.",
+)
+@click.option(
+    "--cpus",
+    "--placement",
+    "placements",
+    multiple=True,
+    metavar="same|across|free|A,B",
+    help="Where the two sides run; may be repeated.",
+)
+@click.option(
+    "--option", "options", type=SETTING, multiple=True, help="Also with this, such as capacity=64K,1M; may be repeated."
+)
 @click.option(
     "--rate",
     type=click.FloatRange(min=0),
     default=0.0,
     help="Messages a second, Poisson arrivals; default: as fast as it goes.",
 )
-@click.option("--time", "seconds", type=DURATION, help="How long, such as 30s or 2m (default 60s).")
+@click.option(
+    "--time", "seconds", type=DURATION, help="How long, such as 30s or 5m (default 60s; a matrix: all of it)."
+)
 @click.option("--curve", "curve_only", is_flag=True, help="The wake-cost curve alone, in 4 s.")
+@click.option(
+    "--resume",
+    is_flag=False,
+    flag_value="",
+    metavar="[RUN]",
+    shell_complete=_complete_partials,
+    help="Go on with a run that was stopped or killed (the newest).",
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON of docs/bench.schema.json on stdout.")
+@click.option("--csv", "as_csv", is_flag=True, help="A line a cell.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="A page without names and addresses.")
 @click.option("--seed", type=click.IntRange(min=0), help="Repeat order, arrivals and payload.")
-def command(
-    *,
-    quick: bool,
-    mechanisms: tuple[str, ...],
-    pattern: str | None,
-    size: int,
-    cpus: str | None,
-    rate: float,
-    seconds: float | None,
-    curve_only: bool,
-    as_json: bool,
-    seed: int | None,
-) -> int:
+def command(**options: Any) -> int:
     """Measure how two processes talk here: every mechanism, on one vCPU and on two.
 
     \b
@@ -54,44 +95,90 @@ def command(
 
     Each figure comes from blocks of two bare C processes, interleaved in random order. Times of a
     round trip are labelled RT; the CPU time of both sides stands beside them. The wake-cost curve
-    shows what a message to an idle vCPU costs and who polls. Ctrl-C shows what was measured so far.
-    """
-    from ipctune.bench.session import DEFAULT_S, QUICK_S, Request, prepare
+    shows what a message to an idle vCPU costs and who polls.
 
-    request = Request(
-        mechanisms=mechanisms,
-        pattern=pattern,
-        size=size,
-        cpus=_placement(cpus),
-        rate=rate,
-        seconds=seconds or (QUICK_S if quick else DEFAULT_S),
-        quick=quick,
-        curve_only=curve_only,
-        seed=secrets.randbelow(1 << 31) if seed is None else seed,
-    )
-    session = prepare(request)
-    with alone(), _progress(session.steps, session.estimate_s) as tick:
-        result = session.run(tick=tick)
-    if result.interrupted and not result.rows and result.wake is None:
-        raise KeyboardInterrupt
-    _show(result, quick, as_json)
+    A matrix (--full, or several sizes or options) measures what matters first: ping-pong before
+    stream, 64 B and 4 KiB before other sizes. With --time as many cells as fit get at least three
+    blocks, and those that were not reached are named. Ctrl-C shows what was measured so far, and
+    --resume goes on there. `ipctune compare` holds two runs against each other.
+    """
+    from ipctune.cli.bench_run import measure, show
+
+    how = [name for name in ("as_json", "as_csv", "as_markdown") if options[name]]
+    if len(how) > 1:
+        raise WrongUse("--json, --csv and --markdown are three answers", hint="leave all but one out")
+    with alone() as state:
+        result, words = measure(state, None if options["resume"] is not None else _request(options), _goes_on(options))
+    show(result, words, how[0].removeprefix("as_") if how else "text", quick=options["quick"])
     if result.interrupted:
         return Exit.INTERRUPTED
     return Exit.INTERNAL if result.failed else Exit.DONE
 
 
-def _placement(cpus: str | None) -> str | None:
-    if cpus is None or cpus in ("same", "across", "free") or "," in cpus:
+def _request(options: dict[str, Any]) -> "Request":
+    from ipctune.bench.request import DEFAULT_S, QUICK_S, Request
+
+    quick, seed = options["quick"], options["seed"]
+    if quick and options["full"]:
+        raise WrongUse("--quick and --full are two runs", hint="leave one out")
+    asked = Request(
+        mechanisms=options["mechanisms"],
+        patterns=tuple(dict.fromkeys(map(_pattern, options["patterns"]))),
+        sizes=tuple(dict.fromkeys(size for some in options["sizes"] for size in some)),
+        placements=tuple(dict.fromkeys(map(_placement, options["placements"]))),
+        options=tuple(_merged(options["options"]).items()),
+        rate=options["rate"],
+        seconds=options["seconds"],
+        quick=quick,
+        full=options["full"],
+        curve_only=options["curve_only"],
+        seed=secrets.randbelow(1 << 31) if seed is None else seed,
+    )
+    if asked.seconds is not None or (asked.many and not quick):
+        return asked
+    import dataclasses
+
+    return dataclasses.replace(asked, seconds=QUICK_S if quick else DEFAULT_S)
+
+
+def _merged(given: tuple[tuple[str, tuple[str, ...]], ...]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, values in given:
+        found[name] = (*found.get(name, ()), *values)
+    return found
+
+
+def _goes_on(options: dict[str, Any]) -> tuple[str, float | None]:
+    """Which run goes on, and for how long. Raises WrongUse for what belongs to a new one."""
+    context = click.get_current_context()
+    if options["resume"] is not None:
+        for name in options:
+            if name not in _HOW and context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+                word = {"options": "--option", "curve_only": "--curve"}.get(name, f"--{name.removesuffix('s')}")
+                raise WrongUse(f"{word} belongs to a new run: --resume goes on as that one began")
+    return options["resume"] or "", options["seconds"]
+
+
+def _pattern(name: str) -> str:
+    from ipctune.bench.spec import PATTERNS
+
+    if name not in PATTERNS:
+        raise click.BadParameter(f"{name}: one of {', '.join(PATTERNS)}")
+    return name
+
+
+def _placement(cpus: str) -> str:
+    if cpus in ("same", "across", "free") or "," in cpus:
         return cpus
     raise click.BadParameter(f"{cpus}: same, across, free, or two vCPUs such as 0,1")
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def alone() -> Iterator[Any]:
     """Hold the lock of whoever measures: two measurements at once measure each other.
 
     Who sets something takes another one, so that a deadline or `revert` need not wait for us. Raises NotPossible
-    with the other's pid. Where no state folder can be had, nothing can be locked.
+    with the other's pid. Where no state folder can be had, nothing can be locked. Gives the state, or None.
     """
     from ipctune.host.state import open_state
     from ipctune.journal.lock import measuring
@@ -101,36 +188,24 @@ def alone() -> Iterator[None]:
     except NotPossible:
         state = None
     if state is None:
-        yield
+        yield None
         return
     with measuring(state):
-        yield
+        yield state
 
 
 @contextmanager
 def _progress(steps: int, seconds: float) -> Iterator[Callable[[], None]]:
     """A bar with an estimate on a terminal's standard error; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    label = f"measuring, about {seconds:.0f} s"
-    with click.progressbar(length=steps, label=label, file=sys.stderr) as bar:
-        yield lambda: bar.update(1)
+    from ipctune.cli.progress import Progress
 
+    done = 0
+    with Progress() as progress:
 
-def _show(result: "BenchResult", quick: bool, as_json: bool) -> None:
-    from ipctune.bench.runs import save, to_json
-    from ipctune.report.bench import render
-    from ipctune.report.style import Style
+        def tick() -> None:
+            nonlocal done
+            done += 1
+            progress.tick(f"{done} of about {max(steps, done)} blocks")
 
-    try:
-        saved = f"saved: {save(result)}"
-    except NotPossible as error:
-        saved = f"not saved: {error.what}"
-    if as_json:
-        click.echo(to_json(result))
-        click.echo(saved, err=True)
-        return
-    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    click.echo(render(result, Style.auto(sys.stdout), quick=quick, unicode=unicode))
-    click.echo(saved)
+        progress.stage("bench", seconds)
+        yield tick

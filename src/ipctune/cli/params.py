@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-__all__ = ["DURATION", "SIZE"]
+__all__ = ["DURATION", "SETTING", "SIZE", "SIZES"]
 
 if TYPE_CHECKING:
     _Type = click.ParamType[Any]
@@ -42,4 +42,35 @@ class _Size(_Type):
         return size
 
 
-DURATION, SIZE = _Duration(), _Size()
+class _Sizes(_Type):
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """`64`, `64,4K`, `64-1M` → bytes, 1 B to 16 MiB."""
+        from ipctune.bench.sizes import parse_sizes
+
+        if isinstance(value, tuple):
+            return value
+        sizes = parse_sizes(str(value))
+        if sizes is None:
+            self.fail(f"{value!r} is not a message size; 64, 4K, 1M, 64,4K or 64-1M are (1 B to 16 MiB)", param, ctx)
+        return sizes
+
+
+class _Setting(_Type):
+    name = "name=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, tuple[str, ...]]:
+        """`capacity=64K,1M` → ("capacity", ("64K", "1M"))."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, values = str(value).partition("=")
+        words = tuple(word.strip() for word in values.split(","))
+        if not (name and equals and all(words)):
+            self.fail(f"{value!r} is not NAME=VALUE; capacity=64K,1M is", param, ctx)
+        return name, words
+
+
+DURATION, SETTING, SIZE, SIZES = _Duration(), _Setting(), _Size(), _Sizes()

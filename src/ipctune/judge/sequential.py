@@ -19,7 +19,7 @@ from ipctune.judge.normal import below, quantile
 from ipctune.judge.scores import checked
 from ipctune.judge.verdict import Decision, Word
 
-__all__ = ["Decision", "Plan", "Word", "alpha_at", "decide", "plan"]
+__all__ = ["Decision", "Plan", "Word", "alpha_at", "decide", "plan", "word_of"]
 
 _LOOKS = ((0.35, 0.10), (0.60, 0.22), (1.0, 0.68))
 """When to look, as a share of the pairs, and the share of the level to spend there."""
@@ -124,7 +124,7 @@ def _look(
 ) -> Decision:
     found = interval(d, alpha)
     effect = as_fraction(location(d))
-    word = _word(found, effect, least, same, higher)
+    word = word_of(found, effect, least, same, higher)
     if word in (Word.BETTER, Word.WORSE):
         stop, reason = True, "the whole interval lies on one side of zero"
     elif final:
@@ -144,7 +144,8 @@ def _look(
     )
 
 
-def _word(found: Interval, effect: float, least: float, same: float, higher: bool) -> Word:
+def word_of(found: Interval, effect: float, least: float, same: float, higher: bool) -> Word:
+    """What may be said of an interval in logarithms, `least` and `same` being fractions."""
     if found.excludes(0.0) and abs(effect) >= least:
         return Word.BETTER if (effect > 0) == higher else Word.WORSE
     if found.low is not None and found.high is not None and log1p(-same) < found.low and found.high < log1p(same):

@@ -3,31 +3,37 @@
 Every figure of a round trip is labelled RT, and the CPU time a message stands beside it.
 """
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 from ipctune.bench.matrix import BenchResult
 from ipctune.bench.row import Row
+from ipctune.bench.sizes import named
 from ipctune.report import plot
+from ipctune.report.bench_sizes import left_out, many, size_tables
 from ipctune.report.bench_wake import wake_lines
 from ipctune.report.style import Style
 
 __all__ = ["render"]
 
 _ASCII = str.maketrans({"µ": "u", "×": "x", "–": "-", "…": "..."})
+_MOST_FAILED = 10
 _PLACES = {"same": "one vCPU", "across": "two vCPUs", "free": "not pinned"}
 
 
 def render(result: BenchResult, style: Style, *, quick: bool = False, unicode: bool = True) -> str:
     """The whole answer; `quick` keeps it within 24 lines of 80 columns, no `unicode` within ASCII."""
     lines = _head(result)
-    if result.rows:
+    if many(result.rows):
+        lines += size_tables(result.rows)
+    elif result.rows:
         lines += _matrix(result.rows) if quick else _full(result.rows)
         fastest = _fastest(result.rows)
         lines += ["", *fastest] if fastest else []
     if result.wake is not None:
         lines += [] if quick else [""]
         lines += wake_lines(result.wake, quick=quick, unicode=unicode)
-    if not quick:
+    if not quick and not many(result.rows):
         lines += _histogram(result.rows, unicode)
     text = "\n".join([*lines, *_foot(result, style)])
     return text if unicode else text.translate(_ASCII)
@@ -49,8 +55,8 @@ def _load(rows: Sequence[Row]) -> list[str]:
     sizes = sorted({row.spec.size for row in rows})
     rate = rows[0].spec.rate
     load = f"Poisson, {rate:,.6g}/s" if rate else "as fast as it goes"
-    size = ", ".join(str(size) for size in sizes)
-    return [f"{size} B, {load}; RT: round trip; times in µs"]
+    size = ", ".join(map(named, sizes))
+    return textwrap.wrap(f"{size}, {load}; RT: round trip; times in µs", 80)
 
 
 def _us(ns: float | None) -> str:
@@ -177,7 +183,9 @@ def _histogram(rows: Sequence[Row], unicode: bool) -> list[str]:
 
 
 def _foot(result: BenchResult, style: Style) -> list[str]:
-    lines = [style.red(f"FAILED: {cell.what}") for cell in result.failed]
+    lines = [style.red(f"FAILED: {cell.what}") for cell in result.failed[:_MOST_FAILED]]
+    more = len(result.failed) - _MOST_FAILED
+    lines += [style.red(f"FAILED: {more} more cells: --json, --csv or --markdown has them")] if more > 0 else []
     if result.limits is not None:
         known = {"getppid": result.limits.syscall_ns, "reading the clock": result.limits.clock_ns}
         told = [f"{name} {ns:.0f} ns" for name, ns in known.items() if ns is not None]
@@ -185,7 +193,7 @@ def _foot(result: BenchResult, style: Style) -> list[str]:
     if result.wake is not None and (spoiled := sum(bool(p.spoiled) for p in result.wake.curve.points)):
         points = len(result.wake.curve.points)
         lines.append(f"{spoiled} of {points} points of the curve spoiled by steal or other programs")
-    lines += [f"refused: {cell.what}" for cell in result.refused[:5]]
+    lines += left_out(result)
     if result.spoiled:
         lines.append(
             f"{result.spoiled} of {result.blocks} blocks spoiled (!) by steal or other programs"

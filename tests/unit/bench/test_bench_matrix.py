@@ -72,7 +72,7 @@ def test_refused_and_failed_cells_do_not_end_the_run(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_keeps_what_was_measured(tmp_path: Path) -> None:
-    session = prepare(Request(("pipe",), "ping-pong", seconds=5), core=write_core(tmp_path))
+    session = prepare(Request(("pipe",), ("ping-pong",), seconds=5), core=write_core(tmp_path))
     left = iter(range(2))
 
     def tick() -> None:

@@ -8,7 +8,20 @@ from pathlib import Path
 import pytest
 
 _SOURCE = Path(__file__).resolve().parents[3] / "src"
-_COMMANDS = ["inspect", "bench", "status", "log", "why", "tune", "keep", "verify", "commit", "revert", "uninstall"]
+_COMMANDS = [
+    "inspect",
+    "bench",
+    "compare",
+    "status",
+    "log",
+    "why",
+    "tune",
+    "keep",
+    "verify",
+    "commit",
+    "revert",
+    "uninstall",
+]
 
 
 def start(
