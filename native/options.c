@@ -61,7 +61,7 @@ static int one_cpu(const char *text)
 	return cpu;
 }
 
-static void both_cpus(const char *text, int cpus[2])
+void option_cpus(const char *text, int cpus[2])
 {
 	char copy[32];
 	char *comma;
@@ -91,7 +91,7 @@ static void take(struct options *o, const char *name, const char *value)
 	else if (!strcmp(name, "--size"))
 		o->size = (size_t)option_whole(name, value, 1, MESSAGE_MAX);
 	else if (!strcmp(name, "--cpus"))
-		both_cpus(value, o->cpus);
+		option_cpus(value, o->cpus);
 	else if (!strcmp(name, "--seconds"))
 		o->seconds = option_real(name, value, 0.001, 3600);
 	else if (!strcmp(name, "--rate"))
