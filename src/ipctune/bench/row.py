@@ -25,7 +25,9 @@ class Row:
     """One cell of the bench. Times in ns; `kind` is `round-trip`, `one-way` or None (no latency).
 
     Spoiled blocks count only where there is no other; `spoiled` says how many there were. `p99_ns` and
-    `p999_ns` come from all samples together and are None (unknown) with too few of them.
+    `p999_ns` come from all samples together and are None (unknown) with too few of them. `floor_ns` is the least that
+    is possible here (`bench.floor`), `times_floor` the median latency as a multiple of it, or, without latencies, the
+    time a message.
     """
 
     spec: Spec
@@ -51,6 +53,8 @@ class Row:
     foreign_vcpus: float
     capacity: int | None
     histogram: tuple[tuple[int, int], ...]
+    floor_ns: float | None = None
+    times_floor: float | None = None
 
 
 def row_of(spec: Spec, blocks: Sequence[Block]) -> Row:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from ipctune.bench import curve, matrix
 from ipctune.bench.core import MechanismInfo, mechanisms
-from ipctune.bench.limits import limits
+from ipctune.bench.floor import with_floor
+from ipctune.bench.limits import TAKES_S, Limits, limits
 from ipctune.bench.matrix import BenchResult, Measured, Plan
 from ipctune.bench.predict import WakeCost, wake_cost
 from ipctune.bench.spec import PATTERNS, Spec
-from ipctune.errors import NotPossible, WrongUse
+from ipctune.errors import IpctuneError, NotPossible, WrongUse
 
 __all__ = ["DEFAULT_S", "QUICK_S", "Request", "Session", "prepare"]
 
@@ -53,7 +54,7 @@ class Session:
     @property
     def estimate_s(self) -> float:
         """Seconds, within a tenth or so."""
-        return self.plan.estimate_s + (_curve_s() if self.curve_cpus else 0.0)
+        return self.plan.estimate_s + TAKES_S + (_curve_s() if self.curve_cpus else 0.0)
 
     def run(self, *, core: str | Path | None = None, tick: Callable[[], None] = lambda: None) -> BenchResult:
         """Measure. After KeyboardInterrupt the result holds what was measured and says so.
@@ -63,12 +64,14 @@ class Session:
         started, begin = datetime.now(UTC), time.monotonic()
         measured = Measured()
         wake: WakeCost | None = None
+        found: Limits | None = None
         interrupted = False
         try:
             wake = self._curve(core, tick)
             deadline = begin + 1.15 * self.estimate_s
             seed = self.request.seed
             matrix.measure(self.plan, seed, measured, core=core, tick=tick, deadline=deadline)
+            found = self._limits(core)
         except KeyboardInterrupt:
             interrupted = True
         return BenchResult(
@@ -77,14 +80,23 @@ class Session:
             seed=self.request.seed,
             kernel=os.uname().release,
             vcpus=os.cpu_count() or 1,
-            rows=measured.rows(),
+            rows=tuple(with_floor(row, found) for row in measured.rows()),
             refused=tuple(measured.refused.values()),
             failed=tuple(measured.failed.values()),
             wake=wake,
-            limits=None if interrupted else limits(core=core),
+            limits=found,
             planned_blocks=self.plan.blocks,
             interrupted=interrupted,
         )
+
+    def _limits(self, core: str | Path | None) -> Limits:
+        """Between this run's vCPUs, with copies of its sizes. Where that fails, why: the rows don't go with it."""
+        cells = self.plan.cells
+        cpus = next((cell.cpus for cell in cells if cell.placement == "across"), self.curve_cpus)
+        try:
+            return limits(cpus=cpus, sizes={cell.size for cell in cells}, core=core)
+        except IpctuneError as error:
+            return Limits(unknown=error.what)
 
     def _curve(self, core: str | Path | None, tick: Callable[[], None]) -> WakeCost | None:
         if self.curve_cpus is None:
