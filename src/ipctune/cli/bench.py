@@ -54,7 +54,8 @@ def command(
 
     Each figure comes from blocks of two bare C processes, interleaved in random order. Times of a
     round trip are labelled RT; the CPU time of both sides stands beside them. The wake-cost curve
-    shows what a message to an idle vCPU costs and who polls. Ctrl-C shows what was measured so far.
+    shows what a message to an idle vCPU costs and who polls. The limits of this machine are measured
+    as well, and ×min is a figure over the least that they allow. Ctrl-C shows what was measured so far.
     """
     from ipctune.bench.session import DEFAULT_S, QUICK_S, Request, prepare
 
