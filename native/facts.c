@@ -5,15 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include "clock.h"
+#include "cost.h"
 #include "jitter.h"
 #include "json.h"
 #include "processor.h"
-
-enum { COST_ROUNDS = 20000 };
 
 struct bit {
 	const char *name;
@@ -139,25 +135,6 @@ static void print_capabilities(void)
 	json_close('}');
 }
 
-static double clock_cost_ns(void)
-{
-	int64_t start = now_ns();
-
-	for (int i = 0; i < COST_ROUNDS; i++)
-		now_ns();
-	return (double)(now_ns() - start) / COST_ROUNDS;
-}
-
-// getppid does nothing: what it takes is the way into the kernel and back. By syscall(2), so that nothing caches it.
-static double syscall_cost_ns(void)
-{
-	int64_t start = now_ns();
-
-	for (int i = 0; i < COST_ROUNDS; i++)
-		syscall(SYS_getppid);
-	return (double)(now_ns() - start) / COST_ROUNDS;
-}
-
 static double least(double (*cost)(void))
 {
 	double best = cost();
@@ -177,8 +154,8 @@ void facts_print(void)
 	print_rlimits();
 	print_capabilities();
 	json_open("clock", '{');
-	json_real("monotonic_ns", least(clock_cost_ns));
-	json_real("getppid_ns", least(syscall_cost_ns));
+	json_real("monotonic_ns", least(cost_clock_ns));
+	json_real("getppid_ns", least(cost_syscall_ns));
 	json_close('}');
 	jitter_print();
 	json_close('}');

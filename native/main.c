@@ -6,6 +6,7 @@
 #include "bystander.h"
 #include "error.h"
 #include "facts.h"
+#include "limits.h"
 #include "mechanism.h"
 #include "options.h"
 #include "run.h"
@@ -31,7 +32,7 @@ static void first_to_go(void)
 int main(int argc, char **argv)
 {
 	if (argc < 2)
-		usage("ipctune-core run|bystander|mechanisms|facts");
+		usage("ipctune-core run|bystander|limits|mechanisms|facts");
 	if (!strcmp(argv[1], "run")) {
 		struct options options = options_parse(argc - 2, argv + 2);
 
@@ -42,6 +43,10 @@ int main(int argc, char **argv)
 		first_to_go();
 		return bystander(argc - 2, argv + 2);
 	}
+	if (!strcmp(argv[1], "limits")) {
+		first_to_go();
+		return limits(argc - 2, argv + 2);
+	}
 	if (!strcmp(argv[1], "mechanisms")) {
 		no_more_words(argc, argv);
 		mechanisms_print();
@@ -49,7 +54,7 @@ int main(int argc, char **argv)
 		no_more_words(argc, argv);
 		facts_print();
 	} else {
-		usage("'%s' is not one of run, bystander, mechanisms, facts", argv[1]);
+		usage("'%s' is not one of run, bystander, limits, mechanisms, facts", argv[1]);
 	}
 	return EXIT_DONE;
 }

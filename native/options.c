@@ -78,7 +78,7 @@ static const char *split(const char *name, const char *text, char first[PART_BYT
 	return comma + 1;
 }
 
-static void both_cpus(const char *text, int cpus[2])
+void option_cpus(const char *text, int cpus[2])
 {
 	char first[PART_BYTES];
 	const char *second = split("--cpus", text, first);
@@ -115,7 +115,7 @@ static void take(struct options *o, const char *name, const char *value)
 	else if (!strcmp(name, "--size"))
 		o->size = (size_t)option_whole(name, value, 1, MESSAGE_MAX);
 	else if (!strcmp(name, "--cpus"))
-		both_cpus(value, o->cpus);
+		option_cpus(value, o->cpus);
 	else if (!strcmp(name, "--seconds"))
 		o->seconds = option_real(name, value, 0.001, 3600);
 	else if (!strcmp(name, "--rate"))

@@ -63,3 +63,4 @@ struct options options_parse(int argc, char **argv);
 // One option's value, within its bounds; ends the process with exit status 2 where it makes no sense.
 int64_t option_whole(const char *name, const char *text, int64_t least, int64_t most);
 double option_real(const char *name, const char *text, double least, double most);
+void option_cpus(const char *text, int cpus[2]); // A,B

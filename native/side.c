@@ -30,15 +30,15 @@ void side_read_counters(struct side *side, struct counters counters[2])
 }
 
 // The kernel ends us when the supervisor ends; if it has ended already, nobody would.
-static void die_with_supervisor(const struct shared *shared)
+void side_die_with(pid_t supervisor)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
 		refused("prctl", NULL);
-	if (getppid() != shared->supervisor)
+	if (getppid() != supervisor)
 		_exit(EXIT_INTERNAL);
 }
 
-static void pin(int cpu)
+void side_pin(int cpu)
 {
 	cpu_set_t set;
 
@@ -128,14 +128,14 @@ _Noreturn void side_main(struct side *side, struct pair *pair, const sigset_t *s
 {
 	const struct options *o = side->options;
 
-	die_with_supervisor(side->shared);
+	side_die_with(side->shared->supervisor);
 	setpgid(0, side->index == ANSWERER ? 0 : side->shared->pids[ANSWERER]);
 	error_on_exit(NULL);
 	error_leave_note(&side->shared->note);
 	guard_forget();
 	signal(SIGPIPE, SIG_IGN); // EPIPE says it better
 	sigprocmask(SIG_SETMASK, signals, NULL);
-	pin(o->cpus[side->index]);
+	side_pin(o->cpus[side->index]);
 	set_policy(o->policy);
 	if (side->index == DRIVER)
 		prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0); // the default of 50 µs would be counted as latency

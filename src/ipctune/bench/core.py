@@ -89,10 +89,10 @@ def mechanisms(*, core: str | Path | None = None) -> tuple[MechanismInfo, ...]:
         raise IpctuneError(f"the measuring core's answer is corrupt: {error}") from None
 
 
-def ask(question: str, *, core: str | Path | None = None) -> Any:
-    """The core's JSON answer to a question of one word (`mechanisms`, `facts`)."""
+def ask(question: str, *words: str, core: str | Path | None = None) -> Any:
+    """The core's JSON answer to a question (`mechanisms`, `facts`, `limits`), with that command's options."""
     try:
-        return loads(_call([question], MARGIN_S, question, core))
+        return loads(_call([question, *words], MARGIN_S, question, core))
     except MalformedError as error:
         raise IpctuneError(f"the measuring core's answer is corrupt: {error}") from None
 

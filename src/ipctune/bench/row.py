@@ -28,6 +28,8 @@ class Row:
     `p999_ns` come from all samples together and are None (unknown) with too few of them. `zerocopy` is the sum over
     blocks, None where the mechanism is told of no copies. `figures` are the blocks
     that count: when each began, in seconds of measuring, and its p50 in ns; messages a second where `kind` is None.
+    `floor_ns` is the least that is possible here (`bench.floor`), `times_floor` the median latency as a multiple of
+    it, or, without latencies, the time a message.
     """
 
     spec: Spec
@@ -55,6 +57,8 @@ class Row:
     histogram: tuple[tuple[int, int], ...]
     zerocopy: Zerocopy | None = None
     figures: tuple[tuple[float, float], ...] = ()
+    floor_ns: float | None = None
+    times_floor: float | None = None
 
 
 def row_of(spec: Spec, blocks: Sequence[Block], at: Sequence[float] = ()) -> Row:

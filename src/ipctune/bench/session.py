@@ -13,14 +13,15 @@ from ipctune.bench import curve, matrix
 from ipctune.bench.block import Block
 from ipctune.bench.cells import FULL_SIZES, by_weight, option_names, patterns_of, place, specs, variants
 from ipctune.bench.core import MechanismInfo, mechanisms
-from ipctune.bench.limits import limits
+from ipctune.bench.floor import with_floor
+from ipctune.bench.limits import TAKES_S, Limits, limits
 from ipctune.bench.machine import VERSION, Here
 from ipctune.bench.matrix import BenchResult, Measured, Plan, RefusedCell
 from ipctune.bench.partial import Begun, Partial
 from ipctune.bench.predict import WakeCost, wake_cost
 from ipctune.bench.request import DEFAULT_S, QUICK_S, Request
 from ipctune.bench.spec import PATTERNS, Spec
-from ipctune.errors import NotPossible, WrongUse
+from ipctune.errors import IpctuneError, NotPossible, WrongUse
 
 __all__ = ["DEFAULT_S", "QUICK_S", "Request", "Session", "go_on", "prepare"]
 
@@ -49,7 +50,7 @@ class Session:
     def estimate_s(self) -> float:
         """Seconds, within a tenth or so."""
         done = self.before.measured.spent_s if self.before else 0.0
-        return max(0.0, self.plan.estimate_s - done) + (_curve_s() if self._curve_is_due else 0.0)
+        return max(0.0, self.plan.estimate_s - done) + TAKES_S + (_curve_s() if self._curve_is_due else 0.0)
 
     @property
     def _curve_is_due(self) -> bool:
@@ -78,6 +79,7 @@ class Session:
         measured = partial.measured if partial else Measured()
         done_s = measured.spent_s
         wake = partial.wake if partial else None
+        found: Limits | None = None
         interrupted = False
         try:
             if self._curve_is_due:
@@ -88,6 +90,7 @@ class Session:
             seed = self.request.seed
             keep = _nowhere if partial is None else partial.keep
             matrix.measure(self.plan, seed, measured, core=core, tick=tick, deadline=deadline, keep=keep)
+            found = self._limits(core)
         except KeyboardInterrupt:
             interrupted = True
         return BenchResult(
@@ -96,17 +99,26 @@ class Session:
             seed=self.request.seed,
             kernel=os.uname().release,
             vcpus=os.cpu_count() or 1,
-            rows=measured.rows(),
+            rows=tuple(with_floor(row, found) for row in measured.rows()),
             refused=tuple(measured.refused.values()),
             failed=tuple(measured.failed.values()),
             wake=wake,
-            limits=None if interrupted else limits(core=core),
+            limits=found,
             planned_blocks=max(self.plan.blocks, measured.count),
             interrupted=interrupted,
             unreached=measured.unreached(self.plan.cells),
             machine=dict(machine or {}),
             version=(machine or {}).get(VERSION, ""),
         )
+
+    def _limits(self, core: str | Path | None) -> Limits:
+        """Between this run's vCPUs, with copies of its sizes. Where that fails, why: the rows don't go with it."""
+        cells = self.plan.cells
+        cpus = next((cell.cpus for cell in cells if cell.placement == "across"), self.curve_cpus)
+        try:
+            return limits(cpus=cpus, sizes={cell.size for cell in cells}, core=core)
+        except IpctuneError as error:
+            return Limits(unknown=error.what)
 
     def _curve(self, core: str | Path | None, tick: Callable[[], None]) -> WakeCost | None:
         if self.curve_cpus is None:
@@ -193,7 +205,7 @@ def _cells(request: Request, infos: tuple[MechanismInfo, ...], where: dict[str, 
 
 
 def _varied(cell: Spec, changes: Mapping[str, Any], *, asked: bool) -> tuple[Spec, ...]:
-    """The cell with these options; none where its pattern can't have them. Raises WrongUse where that one was `asked`."""
+    """The cell with these options; none where its pattern can't have them. Raises WrongUse where it was `asked`."""
     try:
         return (cell.replace(**changes),)
     except WrongUse:

@@ -95,7 +95,8 @@ def command(**options: Any) -> int:
 
     Each figure comes from blocks of two bare C processes, interleaved in random order. Times of a
     round trip are labelled RT; the CPU time of both sides stands beside them. The wake-cost curve
-    shows what a message to an idle vCPU costs and who polls.
+    shows what a message to an idle vCPU costs and who polls. The limits of this machine are measured
+    as well, and ×min is a figure over the least that they allow.
 
     A matrix (--full, or several sizes or options) measures what matters first: ping-pong before
     stream, 64 B and 4 KiB before other sizes. With --time as many cells as fit get at least three

@@ -10,6 +10,7 @@ from ipctune.bench.matrix import BenchResult
 from ipctune.bench.row import Row
 from ipctune.bench.sizes import named
 from ipctune.report import plot
+from ipctune.report.bench_limits import limit_lines, multiple
 from ipctune.report.bench_sizes import left_out, many, size_tables
 from ipctune.report.bench_wake import wake_lines
 from ipctune.report.style import Style
@@ -35,7 +36,7 @@ def render(result: BenchResult, style: Style, *, quick: bool = False, unicode: b
         lines += wake_lines(result.wake, quick=quick, unicode=unicode)
     if not quick and not many(result.rows):
         lines += _histogram(result.rows, unicode)
-    text = "\n".join([*lines, *_foot(result, style)])
+    text = "\n".join([*lines, *_foot(result, style, quick)])
     return text if unicode else text.translate(_ASCII)
 
 
@@ -117,28 +118,29 @@ def _rank(row: Row) -> float:
 
 def _head_line(row: Row, place: str) -> str:
     if row.p50_ns is None:
-        title, figures = f"{place}", f"{'k msg/s':>9}{'from-to':>14}{'MB/s':>8}"
+        title, figures = f"{place}", f"{'k msg/s':>9}{'from-to':>13}{'×min':>5}{'MB/s':>8}"
     else:
         kind = "RT" if row.kind == "round-trip" else "1-way"
-        title, figures = place, f"{kind + ' p50':>9}{'from-to':>14}{'p99':>8}"
-    return f"{title:<13}{figures}{'CPU':>8}{'polled':>8}{'calls':>6}{'switch':>7}{'fault':>6}"
+        title, figures = place, f"{kind + ' p50':>9}{'from-to':>13}{'×min':>5}{'p99':>8}"
+    return f"{title:<12}{figures}{'CPU':>7}{'polled':>7}{'calls':>6}{'switch':>7}{'fault':>6}"
 
 
 def _line(row: Row) -> str:
     name = row.spec.mechanism + ("!" if row.spoiled else "")
+    times = multiple(row.times_floor)
     if row.p50_ns is not None:
         span = f"{_us(row.p50_ns.low)}-{_us(row.p50_ns.high)}"
-        return f"{name:<14}{_us(row.p50_ns.median):>8}{span:>14}{_us(row.p99_ns):>8}{_costs(row)}"
+        return f"{name:<14}{_us(row.p50_ns.median):>7}{span:>13}{times:>5}{_us(row.p99_ns):>8}{_costs(row)}"
     speed = row.messages_per_second
     span = f"{speed.low / 1000:,.0f}-{speed.high / 1000:,.0f}"
     megabytes = f"{row.bytes_per_second / 1e6:,.0f}"
-    return f"{name:<14}{speed.median / 1000:>8,.0f}{span:>14}{megabytes:>8}{_costs(row)}"
+    return f"{name:<14}{speed.median / 1000:>7,.0f}{span:>13}{times:>5}{megabytes:>8}{_costs(row)}"
 
 
 def _costs(row: Row) -> str:
     polled = "-" if row.poll_ns_per_message is None else _us(row.poll_ns_per_message)
     return (
-        f"{_us(row.cpu_ns_per_message):>8}{polled:>8}{row.syscalls_per_message:>6.2f}"
+        f"{_us(row.cpu_ns_per_message):>7}{polled:>7}{row.syscalls_per_message:>6.2f}"
         f"{row.switches_per_message:>7.2f}{row.faults_per_message:>6.2f}"
     )
 
@@ -182,14 +184,11 @@ def _histogram(rows: Sequence[Row], unicode: bool) -> list[str]:
     return ["", title, *plot.histogram(shown.histogram, width=78, unicode=unicode)]
 
 
-def _foot(result: BenchResult, style: Style) -> list[str]:
+def _foot(result: BenchResult, style: Style, quick: bool) -> list[str]:
     lines = [style.red(f"FAILED: {cell.what}") for cell in result.failed[:_MOST_FAILED]]
     more = len(result.failed) - _MOST_FAILED
     lines += [style.red(f"FAILED: {more} more cells: --json, --csv or --markdown has them")] if more > 0 else []
-    if result.limits is not None:
-        known = {"getppid": result.limits.syscall_ns, "reading the clock": result.limits.clock_ns}
-        told = [f"{name} {ns:.0f} ns" for name, ns in known.items() if ns is not None]
-        lines += [f"limits here: {', '.join(told)}"] if told else []
+    lines += limit_lines(result.limits, quick=quick)
     if result.wake is not None and (spoiled := sum(bool(p.spoiled) for p in result.wake.curve.points)):
         points = len(result.wake.curve.points)
         lines.append(f"{spoiled} of {points} points of the curve spoiled by steal or other programs")

@@ -72,8 +72,8 @@ def main() -> None:
     if sys.argv[1] == "mechanisms":
         print(json.dumps({"mechanisms": [_mechanism("pipe"), _mechanism("unix-stream")]}))
         return
-    if sys.argv[1] == "facts":
-        print(json.dumps({"clock": {"monotonic_ns": 21.0, "getppid_ns": 118.0}}))
+    if sys.argv[1] == "limits":
+        _limits(dict(zip(sys.argv[2::2], sys.argv[3::2], strict=True)))
         return
     spec = _read(sys.argv[2:])
     kind = spec.mechanism
@@ -89,6 +89,20 @@ def main() -> None:
     if kind == "corrupt":
         _fail(70, call="check", errno=0, name="", message="byte 3 changed", limit=None)
     print("{" if kind == "garbage" else json.dumps(answer(spec)))
+
+
+def _limits(said: dict[str, str]) -> None:
+    """Copies at 1 ns a byte. What `FAKE_CORE_LIMITS` says comes instead, with exit status 3."""
+    import json
+
+    if "FAKE_CORE_LIMITS" in os.environ:
+        _fail(3, call="fork", errno=11, name="EAGAIN", message=os.environ["FAKE_CORE_LIMITS"], limit="RLIMIT_NPROC")
+    sizes = [int(word) for word in said["--sizes"].split(",")]
+    cpus = [int(word) for word in said.get("--cpus", "0,1").split(",")]
+    told = {"syscall_ns": 118.0, "clock_ns": 21.0, "cache_line_ns": 110.0, "context_switch_ns": 1600.0}
+    told |= {"page_fault_ns": 512.0, "memfd_fault_ns": 801.0}
+    copies = [[size, float(size)] for size in sizes]
+    print(json.dumps({"cpus": cpus, **told, "wake_ns": [[1_000_000, 18_800.0]], "memcpy": copies}))
 
 
 def _mechanism(name: str) -> dict[str, Any]:

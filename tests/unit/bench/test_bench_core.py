@@ -8,7 +8,7 @@ import pytest
 from tests.unit.bench.fake import write_core
 
 from ipctune.bench import core
-from ipctune.bench.limits import limits
+from ipctune.bench.limits import DEFAULT_SIZES, MOST_SIZES, limits
 from ipctune.bench.spec import Spec
 from ipctune.errors import IpctuneError, NotPossible, WrongUse
 
@@ -36,6 +36,18 @@ def test_mechanisms(stand_in: Path) -> None:
 def test_limits(stand_in: Path) -> None:
     found = limits(core=stand_in)
     assert (found.clock_ns, found.syscall_ns) == (21.0, 118.0)
+    assert found.wake_ns == ((1_000_000, 18_800.0),)
+    assert [size for size, _ in found.memcpy] == list(DEFAULT_SIZES)
+
+
+def test_limits_of_the_vcpus_and_sizes_that_were_asked_for(stand_in: Path) -> None:
+    found = limits(cpus=(2, 5), sizes=[100, 64], core=stand_in)
+    assert found.cpus == (2, 5)
+    assert [size for size, _ in found.memcpy][:3] == [64, 100, 256]
+
+
+def test_more_sizes_than_the_core_takes(stand_in: Path) -> None:
+    assert len(limits(sizes=range(1, 200), core=stand_in).memcpy) == MOST_SIZES
 
 
 def test_a_refusal_names_call_errno_and_limit(stand_in: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from tests.unit.bench.fake import answer, block
 from tests.unit.bench.test_bench_curve import GUEST, NOBODY, made
 
+from ipctune.bench.floor import with_floor
 from ipctune.bench.limits import Limits
 from ipctune.bench.matrix import BenchResult, RefusedCell
 from ipctune.bench.predict import wake_cost
@@ -23,7 +24,8 @@ def result(*, spoil: bool = False) -> BenchResult:
     machine = answer()["machine"] | {"steal_ns": 10**9 if spoil else 0}
     cells = [Spec(name, "ping-pong", 64, cpus) for name in NAMES for cpus in PLACES]
     cells += [Spec(name, "stream", 64, (0, 1)) for name in NAMES]
-    rows = tuple(row_of(spec, [block(spec, machine=machine)]) for spec in cells)
+    limits = Limits(21.0, 118.0, 110.0, 1600.0, ((10_000_000, 18_800.0),), 512.0, 801.0, ((64, 3.0),), (0, 1))
+    rows = tuple(with_floor(row_of(spec, [block(spec, machine=machine)]), limits) for spec in cells)
     return BenchResult(
         started="2026-01-02T03:04:05Z",
         seconds=18.0,
@@ -32,7 +34,7 @@ def result(*, spoil: bool = False) -> BenchResult:
         vcpus=2,
         rows=rows,
         wake=wake_cost(made(NOBODY)),
-        limits=Limits(21.0, 118.0),
+        limits=limits,
     )
 
 
@@ -45,7 +47,7 @@ def test_the_quick_answer_fits_one_screen() -> None:
 def test_the_full_answer_fits_the_width() -> None:
     text = render(result(), PLAIN)
     assert max(map(len, text.splitlines())) <= 80
-    for words in ("RT p50", "CPU", "polled", "calls", "switch", "fault", "unknown", "getppid 118"):
+    for words in ("RT p50", "CPU", "polled", "calls", "switch", "fault", "unknown", "getppid 118", "×min"):
         assert words in text
 
 

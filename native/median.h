@@ -1,0 +1,4 @@
+#pragma once
+
+// Sorts the values; NAN of none.
+double median(double *values, int count);
