@@ -4,11 +4,12 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ipctune.cli.params import DURATION, SIZE
+from ipctune.cli.recommend import asks, recommend_options, run_recommend
 from ipctune.errors import Exit, NotPossible
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ __all__ = ["alone", "command"]
 @click.option("--curve", "curve_only", is_flag=True, help="The wake-cost curve alone, in 4 s.")
 @click.option("--json", "as_json", is_flag=True, help="JSON of docs/bench.schema.json on stdout.")
 @click.option("--seed", type=click.IntRange(min=0), help="Repeat order, arrivals and payload.")
+@recommend_options
 def command(
     *,
     quick: bool,
@@ -45,6 +47,7 @@ def command(
     curve_only: bool,
     as_json: bool,
     seed: int | None,
+    **recommending: Any,
 ) -> int:
     """Measure how two processes talk here: every mechanism, on one vCPU and on two.
 
@@ -55,7 +58,17 @@ def command(
     Each figure comes from blocks of two bare C processes, interleaved in random order. Times of a
     round trip are labelled RT; the CPU time of both sides stands beside them. The wake-cost curve
     shows what a message to an idle vCPU costs and who polls. Ctrl-C shows what was measured so far.
+    With --recommend it says which one to use for a message of yours; --with-lever sets the idle lever
+    for moments, asks first and takes it back (docs/recommend.md).
+
+    \b
+    ipctune bench --recommend --size 4K --rate 1000 --work 10us
+    ipctune bench --recommend --map --pattern stream
     """
+    if asks(recommending):
+        own = {"quick": quick, "mechanisms": mechanisms, "pattern": pattern, "size": size, "cpus": _placement(cpus)}
+        own |= {"rate": rate, "seconds": seconds, "curve_only": curve_only, "seed": seed}
+        return run_recommend(recommending, as_json=as_json, **own)
     from ipctune.bench.session import DEFAULT_S, QUICK_S, Request, prepare
 
     request = Request(
