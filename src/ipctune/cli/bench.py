@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from ipctune.cli.params import DURATION, SETTING, SIZES
+from ipctune.cli.recommend import asks, own_options, recommend_options, run_recommend
 from ipctune.errors import Exit, NotPossible, WrongUse
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def _complete_partials(_ctx: click.Context, _param: click.Parameter, begun: str)
 @click.option("--csv", "as_csv", is_flag=True, help="A line a cell.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="A page without names and addresses.")
 @click.option("--seed", type=click.IntRange(min=0), help="Repeat order, arrivals and payload.")
+@recommend_options
 def command(**options: Any) -> int:
     """Measure how two processes talk here: every mechanism, on one vCPU and on two.
 
@@ -102,9 +104,19 @@ def command(**options: Any) -> int:
     stream, 64 B and 4 KiB before other sizes. With --time as many cells as fit get at least three
     blocks, and those that were not reached are named. Ctrl-C shows what was measured so far, and
     --resume goes on there. `ipctune compare` holds two runs against each other.
+
+    With --recommend it says which one to use for a message of yours; --with-lever sets the idle lever
+    for moments, asks first and takes it back (docs/recommend.md).
+
+    \b
+    ipctune bench --recommend --size 4K --rate 1000 --work 10us
+    ipctune bench --recommend --map --pattern stream
     """
     from ipctune.cli.bench_run import measure, show
 
+    recommending = own_options(options)
+    if asks(recommending):
+        return _recommend(options, recommending)
     how = [name for name in ("as_json", "as_csv", "as_markdown") if options[name]]
     if len(how) > 1:
         raise WrongUse("--json, --csv and --markdown are three answers", hint="leave all but one out")
@@ -114,6 +126,23 @@ def command(**options: Any) -> int:
     if result.interrupted:
         return Exit.INTERRUPTED
     return Exit.INTERNAL if result.failed else Exit.DONE
+
+
+def _recommend(options: dict[str, Any], recommending: dict[str, Any]) -> int:
+    for name, word in (("full", "--full"), ("options", "--option"), ("resume", "--resume"), ("as_csv", "--csv")):
+        if options[name]:
+            raise WrongUse(f"{word} and --recommend are two runs", hint="leave one out")
+    own = {name: options[name] for name in ("quick", "mechanisms", "rate", "seconds", "curve_only", "seed")}
+    own["pattern"] = _only("--pattern", tuple(map(_pattern, options["patterns"])))
+    own["cpus"] = _only("--cpus", tuple(map(_placement, options["placements"])))
+    own["sizes"] = tuple(dict.fromkeys(size for some in options["sizes"] for size in some))
+    return run_recommend(recommending, as_json=options["as_json"], markdown=options["as_markdown"], **own)
+
+
+def _only(word: str, given: tuple[str, ...]) -> str | None:
+    if len(given) > 1:
+        raise WrongUse(f"--recommend takes one {word}")
+    return given[0] if given else None
 
 
 def _request(options: dict[str, Any]) -> "Request":
