@@ -10,11 +10,12 @@ from pathlib import Path
 
 from ipctune.bench import matrix
 from ipctune.bench.candidates import Candidate, plain_ones
+from ipctune.bench.cells import COUNTS
 from ipctune.bench.core import MechanismInfo, mechanisms
 from ipctune.bench.recommend import MESSAGES, CutShort, LeverSwitch, Run, Shares, Told
 from ipctune.bench.recommendation import Answer, Lever, Recommendation
 from ipctune.bench.rounds import Measuring
-from ipctune.bench.spec import PATTERNS, Spec
+from ipctune.bench.spec import PAIRS, Spec
 from ipctune.errors import WrongUse
 
 __all__ = ["DEFAULT_S", "MAP_S", "MAP_SIZES", "Asked", "estimate_s", "recommend"]
@@ -30,7 +31,7 @@ _PATIENCE = 2.0
 class Asked:
     """The user's message. `cpus` is `same`, `across`, `free` or `A,B`; several sizes or patterns make a map."""
 
-    patterns: tuple[str, ...] = PATTERNS[:1]
+    patterns: tuple[str, ...] = PAIRS[:1]
     sizes: tuple[int, ...] = (64,)
     rate: float = 0.0
     work_ns: int = 0
@@ -71,7 +72,8 @@ def recommend(
     found = _Found([], about)
     try:
         for number, (pattern, size) in enumerate(asked.cells):
-            like = Spec(pattern=pattern, size=size, cpus=pair, rate=asked.rate, work_ns=asked.work_ns)
+            counts = COUNTS.get(pattern, {})
+            like = Spec("pipe", pattern, size, pair, asked.rate, work_ns=asked.work_ns, **counts)
             left = (asked.seconds - (time.monotonic() - begin)) / (len(asked.cells) - number)
             candidates = plain_ones(infos, like)
             measuring.absent.clear()

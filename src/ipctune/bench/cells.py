@@ -13,6 +13,7 @@ from ipctune.bench.spec import FREE, PATTERNS, Spec
 from ipctune.errors import WrongUse
 
 __all__ = [
+    "COUNTS",
     "FULL_SIZES",
     "by_weight",
     "option_names",
@@ -29,7 +30,7 @@ _COMMON = 8
 """The core names the common mechanisms first."""
 _FOR_ALL = ("policy", "work")
 """Options of `ipctune-core run` that every mechanism takes."""
-_COUNTS: Mapping[str, Mapping[str, int]] = {"burst": {"burst": 256}, "fan-in": {"peers": 4}, "fan-out": {"peers": 4}}
+COUNTS: Mapping[str, Mapping[str, int]] = {"burst": {"burst": 256}, "fan-in": {"peers": 4}, "fan-out": {"peers": 4}}
 """Of the patterns that need one: as many as a short queue can't hold, and as many as a small pool of workers."""
 _AXES = ("mechanism", "pattern", "size", "cpus", "rate", "gap_ns", "sysctls", "ipc_namespace")
 """Fields of a Spec that say which cell or load it is; the others are options."""
@@ -92,7 +93,7 @@ def specs(
 ) -> tuple[Spec, ...]:
     """The cells of one size: every mechanism that has the pattern, in every placement."""
     return tuple(
-        Spec(info.name, pattern, size, cpus, 0.0 if pattern == "burst" else rate, **_COUNTS.get(pattern, {}))
+        Spec(info.name, pattern, size, cpus, 0.0 if pattern == "burst" else rate, **COUNTS.get(pattern, {}))
         for pattern in patterns
         for info in infos
         if pattern in patterns_of(info)

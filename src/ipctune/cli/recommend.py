@@ -84,17 +84,19 @@ def run_recommend(recommending: dict[str, Any], *, as_json: bool, markdown: bool
 
 def _asked(recommending: dict[str, Any], bench: dict[str, Any]) -> "Asked":
     from ipctune.bench.ask import DEFAULT_S, MAP_S, MAP_SIZES, Asked
-    from ipctune.bench.spec import PATTERNS
+    from ipctune.bench.spec import PAIRS
 
     is_map, pattern, sizes = recommending["is_map"], bench["pattern"], bench["sizes"]
     if bench["quick"] or bench["curve_only"]:
         raise WrongUse("--quick and --curve are runs of their own", hint="--recommend takes --time")
     if is_map and recommending["with_lever"]:
         raise WrongUse("--with-lever goes with one size and pattern", hint="leave --map out")
+    if pattern == "burst":
+        raise WrongUse("--recommend has no answer for bursts", hint="bench --pattern burst shows who takes how many")
     if len(sizes) > 1 and not is_map:
         raise WrongUse("--recommend takes one --size", hint="--map takes several")
     return Asked(
-        patterns=(pattern,) if pattern else PATTERNS if is_map else PATTERNS[:1],
+        patterns=(pattern,) if pattern else PAIRS if is_map else PAIRS[:1],
         sizes=sizes or (MAP_SIZES if is_map else (_USUAL_SIZE,)),
         rate=bench["rate"],
         work_ns=recommending["work_ns"],
