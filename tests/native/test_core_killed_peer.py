@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from tests.native.core import BYTE_STREAMS, MECHANISMS, PATTERNS, Core, children, pattern_words, wait_for
+from tests.native.core import BYTE_STREAMS, DATAGRAMS, PATTERNS, QUEUES, RINGS, Core, children, pattern_words, wait_for
 
 ROLES = {"ping-pong": ("server", "client"), "stream": ("consumer", "producer")}
 """In the order of their start."""
@@ -35,7 +35,7 @@ def kill_one(core: Core, mechanism: str, pattern: str, victim: int, *words: str)
 
 @pytest.mark.parametrize("victim", [0, 1])
 @pytest.mark.parametrize("pattern", PATTERNS)
-@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("mechanism", [*BYTE_STREAMS, *DATAGRAMS, *QUEUES, *RINGS])
 def test_what_the_other_side_meets(core: Core, mechanism: str, pattern: str, victim: int) -> None:
     status, error = kill_one(core, mechanism, pattern, victim)
     assert status == 70

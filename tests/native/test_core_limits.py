@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from tests.native.core import Answer, Core, wait_for
-from tests.native.test_core_left_behind import end, sides
+from tests.native.core import Answer, Core, children, wait_for
+from tests.native.test_core_left_behind import end
 
 CPUS = sorted(os.sched_getaffinity(0))
 SIZES = [64 * 4**n for n in range(10)]
@@ -121,7 +121,7 @@ def start(core: Core) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [core.path, "limits", "--sizes", ",".join(["16777216"] * 16)], stdout=subprocess.PIPE, start_new_session=True
     )
-    assert wait_for(lambda: len(sides(core, process.pid)) == 2)
+    assert wait_for(lambda: len(children(core, process.pid)) == 2)
     return process
 
 
@@ -131,7 +131,7 @@ def signalled(core: Core, number: signal.Signals, expected: int) -> Answer | Non
 
     process = start(core)
     try:
-        os.kill(sides(core, process.pid)[0], number)
+        os.kill(children(core, process.pid)[0], number)
     except (IndexError, ProcessLookupError):
         process.kill()
     out, _ = process.communicate(timeout=20)

@@ -4,9 +4,9 @@ import os
 import signal
 
 import pytest
-from tests.native.core import Core, posix_queues, sysv_queues, wait_for
+from tests.native.core import Core, children, posix_queues, sysv_queues, wait_for
 from tests.native.patterns import CASES, FANS, PEERS, words
-from tests.native.test_core_left_behind import end, sides
+from tests.native.test_core_left_behind import end
 
 
 def count_of(pattern: str) -> int:
@@ -17,8 +17,8 @@ def count_of(pattern: str) -> int:
 @pytest.mark.parametrize(("pattern", "mechanism"), CASES)
 def test_a_process_is_killed(core: Core, pattern: str, mechanism: str, victim: int) -> None:
     process = core.start(mechanism, *words(pattern))
-    assert wait_for(lambda: len(sides(core, process.pid)) == count_of(pattern))
-    os.kill(sides(core, process.pid)[victim], signal.SIGKILL)
+    assert wait_for(lambda: len(children(core, process.pid)) == count_of(pattern))
+    os.kill(children(core, process.pid)[victim], signal.SIGKILL)
     said, _ = process.communicate(timeout=20)
     assert process.returncode == 70
     assert b"signal 9" in said
@@ -29,7 +29,7 @@ def test_a_process_is_killed(core: Core, pattern: str, mechanism: str, victim: i
 def test_the_supervisor_is_killed(core: Core, pattern: str, mechanism: str) -> None:
     before = sysv_queues()
     process = core.start(mechanism, *words(pattern), "--ipc-namespace", "present")
-    assert wait_for(lambda: len(sides(core, process.pid)) >= count_of(pattern))
+    assert wait_for(lambda: len(children(core, process.pid)) >= count_of(pattern))
     process.kill()
     end(process)
     assert wait_for(lambda: core.processes() == [])
@@ -40,7 +40,7 @@ def test_the_supervisor_is_killed(core: Core, pattern: str, mechanism: str) -> N
 @pytest.mark.parametrize("pattern", FANS)
 def test_a_signal_ends_all(core: Core, pattern: str) -> None:
     process = core.start("tcp", "--pattern", pattern, "--peers", "64")
-    assert wait_for(lambda: len(sides(core, process.pid)) == 65)
+    assert wait_for(lambda: len(children(core, process.pid)) == 65)
     process.send_signal(signal.SIGINT)
     assert end(process) == 130
     assert wait_for(lambda: core.processes() == [])

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 from tests.native import forbid
-from tests.native.core import PATTERNS, Core, wait_for
+from tests.native.core import PATTERNS, Core, children, wait_for
 from tests.native.result import check_result
-from tests.native.test_core_left_behind import sides
 
 OVER_PIPES = ("vmsplice", "splice", "tee")
 HAND_OVER = (*OVER_PIPES, "sendfile", "tcp-zerocopy")
@@ -107,8 +106,8 @@ def test_nobody_gets_too_few_buffers_by_chance(core: Core) -> None:
 @pytest.mark.parametrize("mechanism", NEW)
 def test_a_side_of_a_stream_is_killed(core: Core, mechanism: str, size: str, victim: int) -> None:
     process = core.start(mechanism, "--pattern", "stream", "--size", size)
-    assert wait_for(lambda: len(sides(core, process.pid)) == 2)
-    os.kill(sides(core, process.pid)[victim], signal.SIGKILL)
+    assert wait_for(lambda: len(children(core, process.pid)) == 2)
+    os.kill(children(core, process.pid)[victim], signal.SIGKILL)
     out, _ = process.communicate(timeout=20)
     assert process.returncode == 70
     assert "signal 9" in json.loads(out)["error"]["message"]

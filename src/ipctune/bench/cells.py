@@ -30,7 +30,7 @@ _COMMON = 8
 """The core names the common mechanisms first."""
 _FOR_ALL = ("policy", "work")
 """Options of `ipctune-core run` that every mechanism takes."""
-COUNTS: Mapping[str, Mapping[str, int]] = {"burst": {"burst": 256}, "fan-in": {"peers": 4}, "fan-out": {"peers": 4}}
+COUNTS: Mapping[str, Mapping[str, Any]] = {"burst": {"burst": 256}, "fan-in": {"peers": 4}, "fan-out": {"peers": 4}}
 """Of the patterns that need one: as many as a short queue can't hold, and as many as a small pool of workers."""
 _AXES = ("mechanism", "pattern", "size", "cpus", "rate", "gap_ns", "sysctls", "ipc_namespace")
 """Fields of a Spec that say which cell or load it is; the others are options."""

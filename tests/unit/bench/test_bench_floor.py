@@ -88,7 +88,7 @@ def test_a_row_without_limits_says_nothing(unknown: Limits | None) -> None:
 
 def test_a_run_holds_limits_and_multiples(tmp_path: Path) -> None:
     core = write_core(tmp_path)
-    result = prepare(Request(("pipe",), seconds=0.1, cpus="same", size=100), core=core).run(core=core)
+    result = prepare(Request(("pipe",), seconds=0.1, placements=("same",), sizes=(100,)), core=core).run(core=core)
     assert result.limits is not None
     assert result.limits.copy_ns(100) == 100.0
     assert all(row.times_floor for row in result.rows)
@@ -97,7 +97,7 @@ def test_a_run_holds_limits_and_multiples(tmp_path: Path) -> None:
 def test_limits_that_fail_cost_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_CORE_LIMITS", "no process more")
     core = write_core(tmp_path)
-    result = prepare(Request(("pipe",), seconds=0.1, cpus="same"), core=core).run(core=core)
+    result = prepare(Request(("pipe",), seconds=0.1, placements=("same",)), core=core).run(core=core)
     assert result.limits is not None
     assert "no process more" in result.limits.unknown
     assert result.rows
