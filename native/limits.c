@@ -1,6 +1,6 @@
 // The `limits` command: each limit is measured by processes of its own, so that whatever becomes of one is told and
 // nothing waits for ever. About half a second.
-#include "limits.h"
+#include "physical_limits.h"
 
 #include <errno.h>
 #include <math.h>

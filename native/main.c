@@ -6,7 +6,7 @@
 #include "bystander.h"
 #include "error.h"
 #include "facts.h"
-#include "limits.h"
+#include "physical_limits.h"
 #include "mechanism.h"
 #include "options.h"
 #include "run.h"
