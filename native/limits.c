@@ -129,9 +129,10 @@ static void print_pair(int64_t what, double ns)
 }
 
 // Beside others who use all of a vCPU the difference of two times can be anything; what is not above 0 is no cost.
+// Infinite: there was no time for one repeat.
 static void print_cost(const char *key, double ns)
 {
-	if (ns > 0)
+	if (ns > 0 && isfinite(ns))
 		json_real(key, ns);
 	else
 		json_null(key);

@@ -7,32 +7,30 @@
 #include "clock.h"
 #include "cost.h"
 #include "limits_parts.h"
-#include "median.h"
 
 enum {
-	REPEATS = 9,
+	REPEATS = 15,
 	FAULT_BYTES = 1 << 20,
 	COPY_BYTES = 4 << 20, // a repeat copies about so much,
 	COPY_ROUNDS = 4096, // in so many rounds at most
 	BUDGET_NS = 600000000,
 };
 
-static double repeated(double (*once)(void))
+static double least(double (*once)(void))
 {
-	double took[REPEATS];
+	double best = once();
 
-	for (int n = 0; n < REPEATS; n++)
-		if (isnan(took[n] = once()))
-			return NAN;
-	return median(took, REPEATS);
+	for (int n = 1; n < REPEATS && !isnan(best); n++)
+		best = fmin(best, once());
+	return best;
 }
 
 void limits_calls(void *shared)
 {
 	struct limits *l = shared;
 
-	l->clock_ns = repeated(cost_clock_ns);
-	l->syscall_ns = repeated(cost_syscall_ns);
+	l->clock_ns = least(cost_clock_ns);
+	l->syscall_ns = least(cost_syscall_ns);
 }
 
 // Small pages, whatever the machine's setting: one fault that brings a huge page is another thing.
@@ -84,8 +82,8 @@ void limits_faults(void *shared)
 {
 	struct limits *l = shared;
 
-	l->page_fault_ns = repeated(anonymous_fault);
-	l->memfd_fault_ns = repeated(memfd_fault);
+	l->page_fault_ns = least(anonymous_fault);
+	l->memfd_fault_ns = least(memfd_fault);
 }
 
 static double copy_once(char *to, const char *from, size_t size)
@@ -104,14 +102,14 @@ static double copy_once(char *to, const char *from, size_t size)
 
 static double copy_between(char *to, char *from, size_t size)
 {
-	double took[REPEATS];
+	double best;
 
 	memset(to, 0, size);
 	memset(from, 1, size); // untouched it would be the one page of zeros, over and over
-	copy_once(to, from, size);
-	for (int n = 0; n < REPEATS; n++)
-		took[n] = copy_once(to, from, size);
-	return median(took, REPEATS);
+	best = copy_once(to, from, size);
+	for (int n = 1; n < REPEATS; n++)
+		best = fmin(best, copy_once(to, from, size));
+	return best;
 }
 
 static double copy_ns(size_t size)

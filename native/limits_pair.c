@@ -8,10 +8,11 @@
 #include "median.h"
 
 enum {
-	REPEATS = 15, // after a first one that warms up and waits for the other to be there
+	REPEATS = 40, // after a first one that warms up and waits for the other to be there
+	WAKES = 15,
 	LINE_ROUNDS = 1000,
 	SWITCH_ROUNDS = 400,
-	BUDGET_NS = 200000000, // beside others who keep both vCPUs busy: with fewer repeats then
+	BUDGET_NS = 300000000, // beside others who keep both vCPUs busy: with fewer repeats then
 	LOOK_AGAIN_NS = 100000,
 };
 
@@ -32,17 +33,15 @@ static double line_once(struct limits *l, uint32_t *next)
 void limits_line_driver(void *shared)
 {
 	struct limits *l = shared;
-	double took[REPEATS];
+	double best = INFINITY;
 	uint32_t next = 1;
 	int64_t end_ns;
-	int n = 0;
 
 	line_once(l, &next);
 	end_ns = now_ns() + BUDGET_NS;
-	do
-		took[n++] = line_once(l, &next);
-	while (n < REPEATS && now_ns() < end_ns);
-	l->cache_line_ns = median(took, n);
+	for (int n = 0; n < REPEATS && now_ns() < end_ns; n++)
+		best = fmin(best, line_once(l, &next));
+	l->cache_line_ns = best;
 	atomic_store(&l->ball, LINE_STOP);
 }
 
@@ -107,16 +106,16 @@ static double calls_once(struct limits *l)
 void limits_switch_driver(void *shared)
 {
 	struct limits *l = shared;
-	double took[REPEATS];
+	double hop = INFINITY, calls = INFINITY;
 	int64_t end_ns;
-	int n = 0;
 
 	hand_over_once(l);
 	end_ns = now_ns() + BUDGET_NS;
-	do
-		took[n++] = hand_over_once(l) - calls_once(l);
-	while (n < REPEATS && now_ns() < end_ns);
-	l->context_switch_ns = median(took, n);
+	for (int n = 0; n < REPEATS && now_ns() < end_ns; n++) {
+		hop = fmin(hop, hand_over_once(l));
+		calls = fmin(calls, calls_once(l));
+	}
+	l->context_switch_ns = hop - calls;
 	atomic_store(&l->stop, 1);
 	tell(l->events[1]);
 }
@@ -148,12 +147,12 @@ static double wake_once(struct limits *l, int64_t idle_ns)
 
 static double wake_after(struct limits *l, int64_t idle_ns)
 {
-	double took[REPEATS];
+	double took[WAKES];
 
 	wake_once(l, idle_ns); // the sleeper may not have been there yet
-	for (int n = 0; n < REPEATS; n++)
+	for (int n = 0; n < WAKES; n++)
 		took[n] = wake_once(l, idle_ns);
-	return median(took, REPEATS);
+	return median(took, WAKES);
 }
 
 void limits_waker(void *shared)

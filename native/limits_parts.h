@@ -1,4 +1,5 @@
-// What `limits` is made of; each part is run as a task, and leaves its figures in the shared struct.
+// What `limits` is made of; each part is run as a task, and leaves its figures in the shared struct. A limit is the
+// least of some short repeats: whatever else runs can only add. A wake is a median: it is no limit, but what to expect.
 #pragma once
 
 #include <stdatomic.h>

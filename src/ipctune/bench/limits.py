@@ -21,7 +21,7 @@ TAKES_S = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What `ipctune-core limits` measured, in ns, medians of some short repeats. None is unknown.
+    """What `ipctune-core limits` measured, in ns: the least of short repeats, of wakes the median. None is unknown.
 
     `clock_ns`: reading the clock. `syscall_ns`: the cheapest system call, getppid(2). `cache_line_ns`: a cache line
     there and back between the vCPUs `cpus`. `context_switch_ns`: from one process to another on one vCPU, the calls
