@@ -30,6 +30,7 @@ struct supervision {
 	sigset_t before;
 	int64_t deadline_ns;
 	int running, looks;
+	int status[2]; // as waitpid(2) gave it, of sides that have ended
 	struct machine machine[LOOKS];
 	int64_t own_ns[LOOKS];
 };
@@ -58,35 +59,47 @@ static void on_signal(struct supervision *s, int number)
 	give_up(s, 128 + number, "signal", strsignal(number));
 }
 
-// Whether a side learns of the other's death is the mechanism's: it has a moment for it.
-static const char *what_it_met(struct supervision *s, int side)
+static bool has_ended(struct supervision *s, int side)
 {
 	pid_t *pid = &s->shared->pids[side];
 
-	for (int i = 0; i < NOTICE_MS && *pid > 0; i++) {
-		if (waitpid(*pid, NULL, WNOHANG) == *pid)
-			*pid = 0;
-		else
-			sleep_until(now_ns() + 1000000);
+	if (*pid > 0 && waitpid(*pid, &s->status[side], WNOHANG) == *pid) {
+		*pid = 0;
+		s->running--;
 	}
-	if (atomic_load(&s->shared->note.complete))
-		return s->shared->note.message;
-	return *pid > 0 ? "noticed nothing and would have waited for ever" : "had ended";
+	return *pid <= 0;
 }
 
-static _Noreturn void on_death(struct supervision *s, int side, int signal_number)
+static const char *what_it_met(const struct supervision *s, int side)
 {
+	if (atomic_load(&s->shared->note.complete))
+		return s->shared->note.message;
+	return s->shared->pids[side] > 0 ? "noticed nothing and would have waited for ever" : "had ended";
+}
+
+static _Noreturn void on_death(struct supervision *s, int side)
+{
+	int number = WTERMSIG(s->status[side]);
 	const char *met = what_it_met(s, 1 - side);
 
 	kill_sides(s);
 	guard_finish();
-	fail(EXIT_INTERNAL, "wait", 0, NULL, "the %s was ended by signal %d (%s); the %s: %s", report_role(s->options, side),
-		signal_number, strsignal(signal_number), report_role(s->options, 1 - side), met);
+	fail(EXIT_INTERNAL, "wait", 0, NULL, "the %s was ended by signal %d (%s); the %s: %s", report_role(s->options, side), number,
+		strsignal(number), report_role(s->options, 1 - side), met);
 }
 
-// The other side would wait for ever.
-static _Noreturn void on_failure(struct supervision *s, int status)
+// One side has ended before its time. Whether the other learns of it is the mechanism's, and an error may be seen
+// before the death that it comes from: so the other has a moment.
+static _Noreturn void on_failure(struct supervision *s, int side)
 {
+	int status = s->status[side];
+
+	if (WIFSIGNALED(status) || WEXITSTATUS(status) == EXIT_INTERNAL)
+		for (int i = 0; i < NOTICE_MS && !has_ended(s, 1 - side); i++)
+			sleep_until(now_ns() + 1000000);
+	for (int i = 0; i < 2; i++)
+		if (WIFSIGNALED(s->status[i]))
+			on_death(s, i);
 	kill_sides(s);
 	guard_finish();
 	if (atomic_load(&s->shared->note.complete))
@@ -94,25 +107,11 @@ static _Noreturn void on_failure(struct supervision *s, int status)
 	fail(EXIT_INTERNAL, "wait", 0, NULL, "a side ended with status %d", WEXITSTATUS(status));
 }
 
-// A side that was killed makes the other fail, too: look at both, and name the one that was killed.
 static void reap(struct supervision *s)
 {
-	int failed = 0, killed = -1, status;
-
-	for (int i = 0; i < 2; i++) {
-		if (s->shared->pids[i] <= 0 || waitpid(s->shared->pids[i], &status, WNOHANG) <= 0)
-			continue;
-		s->shared->pids[i] = 0;
-		s->running--;
-		if (status && (!failed || WIFSIGNALED(status)))
-			failed = status;
-		if (WIFSIGNALED(status))
-			killed = i;
-	}
-	if (killed >= 0)
-		on_death(s, killed, WTERMSIG(failed));
-	if (failed)
-		on_failure(s, failed);
+	for (int i = 0; i < 2; i++)
+		if (has_ended(s, i) && s->status[i])
+			on_failure(s, i);
 }
 
 // What is ours of the machine's busy time: both sides and this process.
