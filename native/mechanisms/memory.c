@@ -133,14 +133,14 @@ static size_t rounded_up(size_t bytes, size_t unit)
 	return (bytes + unit - 1) / unit * unit;
 }
 
-static _Noreturn void no_huge_pages(const struct failure *why, size_t bytes, size_t page)
+static _Noreturn void no_huge_pages(const struct failure *why, size_t bytes)
 {
 	// shmget(2): a segment of huge pages takes CAP_IPC_LOCK or membership in a group
 	const char *limit = why->number == EPERM ? "vm.hugetlb_shm_group" : "vm.nr_hugepages";
 
 	fail(EXIT_REFUSED, why->call, why->number, limit,
-		"%zu huge pages of %zu KiB are not to be had (%s), and transparent ones are not given to shared memory (shmem_enabled)",
-		page ? bytes / page : 1, page >> 10, strerror(why->number));
+		"%zu KiB of huge pages are not to be had (%s), and transparent ones are not given to shared memory (shmem_enabled)",
+		bytes >> 10, strerror(why->number));
 }
 
 static struct memory open_huge(const struct request *r, size_t bytes)
@@ -159,7 +159,7 @@ static struct memory open_huge(const struct request *r, size_t bytes)
 		memory.start = map_transparent(r, memory.bytes);
 	}
 	if (!memory.start)
-		no_huge_pages(&why, rounded_up(bytes, page ? page : 1), page);
+		no_huge_pages(&why, memory.bytes);
 	return memory;
 }
 
@@ -185,7 +185,8 @@ void memory_ready(const struct memory *memory)
 {
 	if (memory->wanted == PAGES_PREFAULT && madvise(memory->start, memory->bytes, MADV_POPULATE_WRITE))
 		touch(memory); // before Linux 5.14
-	if (memory->wanted == PAGES_MLOCK && mlock(memory->start, memory->bytes))
+	// mlock2 without flags is mlock, which the sanitizers turn into nothing
+	if (memory->wanted == PAGES_MLOCK && mlock2(memory->start, memory->bytes, 0))
 		refused("mlock", "RLIMIT_MEMLOCK");
 }
 

@@ -33,12 +33,18 @@ struct ring *ring_make(struct pair *pair, enum memory_kind kind, int number, uin
 	return ring;
 }
 
+// The pool may have had enough for one of two.
+static const char *pages_of_both(struct ring *const rings[2])
+{
+	return strcmp(rings[0]->memory.pages, rings[1]->memory.pages) ? "huge-mixed" : rings[0]->memory.pages;
+}
+
 static void open_rings(struct pair *pair, enum memory_kind kind)
 {
 	for (int i = 0; i < 2; i++)
 		pair->rings[i] = ring_make(pair, kind, i, slots(pair, i), pair->size);
 	pair->slots = pair->rings[0]->slots;
-	pair->pages = pair->rings[0]->memory.pages;
+	pair->pages = pages_of_both(pair->rings);
 }
 
 void ring_open(struct pair *pair)
