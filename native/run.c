@@ -22,7 +22,7 @@
 #include "side.h"
 #include "survivor.h"
 
-enum { LOOKS = 2, PATIENCE_NS = 1000000000, PATIENCE_SECONDS = 30, ECHO_NS = 500000000, LOSS_MS = 1000 };
+enum { LOOKS = 2, PATIENCE_NS = 1000000000, PATIENCE_SECONDS = 30, ECHO_NS = 150000000, LOSS_MS = 1000 };
 
 struct supervision {
 	const struct options *options;

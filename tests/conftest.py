@@ -34,6 +34,7 @@ _before: Mapping[str, str] = {}
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--strict-skips", action="store_true", default=_CI, help="fail on a skip not in skips.txt")
     parser.addoption("--all", action="store_true", default=_CI, help="the long ones too: kills, real servers, commands")
+    parser.addoption("--every", type=int, default=1, help="of each test of the core, only every Nth case")
     parser.addoption("--leftovers", action="store_true", default=_CI, help="fail if the machine was changed")
 
 
@@ -49,13 +50,26 @@ def _looks(config: pytest.Config) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without --all the long files are left out, unless the command line names one."""
+    """Without --all the long files are left out, unless the command line names one; --every thins out the core's."""
+    items[:] = _thinned(items, config.getoption("--every"))
     named = any(name in argument for argument in config.args for name in _LONG)
     if config.getoption("--all") or named:
         return
     long = [item for item in items if item.path.name in _LONG]
     items[:] = [item for item in items if item.path.name not in _LONG]
     config.hook.pytest_deselected(items=long)
+
+
+def _thinned(items: list[pytest.Item], every: int) -> list[pytest.Item]:
+    """Every Nth case of each test in tests/native: mechanisms, sizes and patterns make thousands there."""
+    seen: dict[str, int] = {}
+    kept = []
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        seen[test] = seen.get(test, -1) + 1
+        if "native" not in item.path.parts or seen[test] % every == 0:
+            kept.append(item)
+    return kept
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
