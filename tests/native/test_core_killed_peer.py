@@ -18,6 +18,7 @@ MEETS = {
     "unix-seqpacket": {("recv", ""), ("recv", "ECONNRESET"), ("send", "EPIPE"), ("send", "ECONNRESET")},
     "unix-dgram": REFUSED,
     "udp": REFUSED,
+    "memfd-signal": {NOTICED_NOTHING, ("kill", "ESRCH")},
 }
 """Call and errno of the survivor; whoever waits when the datagrams' sender has gone, or at a queue, waits for ever."""
 
