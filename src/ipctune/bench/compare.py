@@ -26,6 +26,7 @@ LEAST = 0.05
 """The least change that is called one: between two times a machine differs by some per cent from itself."""
 SAME = 0.10
 """An interval within that is called no difference."""
+_FEW = 20
 _MOST_CELLS = 60
 """Cells of the comparison of all: of more, neighbours are put together."""
 
@@ -165,10 +166,16 @@ def _wander(run: BenchResult) -> float | None:
     """Of all blocks in time's order, each beside the middle of its cell."""
     series: list[tuple[float, float]] = []
     for row in run.rows:
-        middle = median(figure for _, figure in row.figures) if row.figures else 1.0
         up = 1 if row.kind else -1
-        series += [(at, up * log(figure / middle)) for at, figure in row.figures]
+        values = [up * log(figure) for _, figure in row.figures]
+        series += [(at, values[own] - _of_others(values, own)) for own, (at, _) in enumerate(row.figures)]
     return unpaired.wander([moved for _, moved in sorted(series)])
+
+
+def _of_others(values: Sequence[float], own: int) -> float:
+    """The middle of the other blocks: where there are few, one that a block has a part in hides how far it lies off."""
+    others = [*values[:own], *values[own + 1 :]] if len(values) <= _FEW else values
+    return median(others) if others else values[own]
 
 
 def _figures(row: Row) -> list[float]:

@@ -41,7 +41,8 @@ def order(
         live = [cell for cell in cells if cell not in out]
         begun = [cell for cell in live if 0 < len(blocks[cell]) < least]
         fresh = [cell for cell in live if not len(blocks[cell])]
-        fits = _fits(min(left() if fill else inf, stage_s) / block_s(), least) - len(begun)
+        room_s = min(left() if fill else inf, max(stage_s, least * block_s()))
+        fits = _fits(room_s / block_s(), least) - len(begun)
         first = not out and len(fresh) == len(live)
         return begun + fresh[: max(fits, int(first))]
 

@@ -157,7 +157,7 @@ def go_on(before: Partial, seconds: float | None) -> Session:
     plan = begun.plan
     if seconds is not None:
         plan = dataclasses.replace(plan, budget_s=spent + seconds)
-    elif plan.budget_s is not None and spent >= plan.budget_s - plan.block_s:
+    elif plan.budget_s is not None and plan.budget_s - spent < matrix.ROUNDS * (plan.block_s + matrix.OVERHEAD_S):
         raise NotPossible(f"the time of {before.name} is used up", hint="--time 5m gives it more")
     return Session(begun.request, plan, begun.curve_cpus, before)
 

@@ -50,8 +50,8 @@ def _flat(value: Any, before: str = "") -> dict[str, object]:
         if dataclasses.is_dataclass(item) and not isinstance(item, type):
             found |= _flat(item, "" if name == "spec" else f"{name}.")
         else:
-            key = before + name
-            found[key if key not in found else f"{key}_in_effect"] = _plain(item)
+            own = before + name
+            found[f"{own}_in_effect" if own in found else own] = _plain(item)
     return found
 
 

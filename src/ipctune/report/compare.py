@@ -88,10 +88,10 @@ def _table(found: Comparison, style: Style, everything: bool) -> list[str]:
     cells = sorted(found.cells, key=lambda cell: (_ORDER.index(cell.word), -abs(cell.ratio - 1)))
     told = [cell for cell in cells if cell.word in (Word.WORSE, Word.BETTER)]
     shown = cells if everything or len(cells) <= _SCREEN else told
-    lines = ["", f"{'':<36}{'A':>9}{'B':>9}   B / A"] if shown else []
+    lines = ["", f"{'A':>26}{'B':>10}   B / A"] if shown else []
     for cell in shown:
-        figures = f"{_figure(cell.a):>9}{_figure(cell.b):>9}   {_ratio(cell)}"
-        lines += [_name(cell), f"{_unit(cell):>34}  {figures}  {_painted(cell.word, style)}"]
+        figures = f"{_figure(cell.a):>10}{_figure(cell.b):>10}   {_ratio(cell)}"
+        lines += [_name(cell), f"  {_unit(cell):<14}{figures}  {_painted(cell.word, style)}"]
     lines += _reasons(cells)
     if len(shown) < len(cells):
         lines.append(f"{len(cells) - len(shown)} cells without a change are not shown: --all")

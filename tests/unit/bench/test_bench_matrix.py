@@ -68,6 +68,7 @@ def test_refused_and_failed_cells_do_not_end_the_run(tmp_path: Path) -> None:
     matrix.measure(matrix.Plan(cells, 2, 0.1), 1, into, core=write_core(tmp_path))
     assert [row.spec.mechanism for row in into.rows()] == ["pipe"]
     assert into.refused[cells[1]].limit == "kernel.msgmax"
+    assert into.failed[cells[2]].failed
     assert "SIGKILL" in into.failed[cells[2]].what
 
 
@@ -142,3 +143,40 @@ def test_copies_are_summed_up_over_blocks() -> None:
     assert row.zerocopy is not None
     assert (row.zerocopy.completions, row.zerocopy.copied) == (11, 8)
     assert row_of(Spec(), [block()]).zerocopy is None
+
+
+def test_a_cell_that_the_core_does_not_understand_is_refused_and_all_of_them_are_wrong_use(tmp_path: Path) -> None:
+    core = write_core(tmp_path)
+    into = Measured()
+    cells = (Spec("misuse"), Spec("pipe"))
+    matrix.measure(matrix.Plan(cells, 1, 0.1), 1, into, core=core)
+    assert "no such mechanism" in into.refused[cells[0]].what
+    assert [row.spec for row in into.rows()] == [cells[1]]
+    with pytest.raises(WrongUse, match="no such mechanism"):
+        matrix.measure(matrix.Plan(cells[:1], 1, 0.1), 1, Measured(), core=core)
+
+
+def test_a_cell_without_a_message_fails_and_the_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(spec: Spec, seconds: float, seed: int, *, core: object = None) -> object:
+        return block(spec, messages=0) if spec.size > 64 else block(spec)
+
+    monkeypatch.setattr("ipctune.bench.core.run", run)
+    into = Measured()
+    cells = (Spec(size=16 << 20), Spec())
+    matrix.measure(matrix.Plan(cells, 2, 0.1), 1, into)
+    assert "no message went through" in into.failed[cells[0]].what
+    assert len(into.blocks[cells[1]]) == 2
+
+
+def test_each_block_is_handed_on_as_it_comes(tmp_path: Path) -> None:
+    kept: list[object] = []
+    cells = (Spec("pipe"), Spec("refuse"))
+    into = Measured()
+    matrix.measure(
+        matrix.Plan(cells, 2, 0.1), 1, into, core=write_core(tmp_path), keep=lambda found, _: kept.append(found)
+    )
+    assert len(kept) == 3
+    assert into.unreached((*cells, Spec("late"))) == (Spec("late"),)
+    row = into.rows()[0]
+    assert [figure for _, figure in row.figures] == [5000.0, 5000.0]
+    assert row.figures[0][0] < row.figures[1][0]
