@@ -10,6 +10,7 @@ sys.path.insert(0, str(ROOT / "src"))
 import msgspec  # noqa: E402
 
 from ipctune.bench.compare import Comparison  # noqa: E402
+from ipctune.bench.recommendation import Recommendation  # noqa: E402
 from ipctune.host.findings import Inspection  # noqa: E402
 from ipctune.journal.status import Status  # noqa: E402
 from ipctune.services.explain import Explanation  # noqa: E402
@@ -25,6 +26,7 @@ PRINTED: dict[str, type] = {
     "tune": TuneResult,
     "status": Status,
     "verify": Verified,
+    "recommend": Recommendation,
 }
 """Commands whose `--json` prints one value of a type of ours."""
 
@@ -37,7 +39,8 @@ def target(command: str) -> Path:
 def schema(command: str) -> str:
     """The JSON Schema (2020-12) of what `ipctune COMMAND --json` prints."""
     made = msgspec.json.schema(PRINTED[command])
-    said = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"ipctune {command} --json", **made}
+    words = "bench --recommend" if command == "recommend" else command
+    said = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"ipctune {words} --json", **made}
     return json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 

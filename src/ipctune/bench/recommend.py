@@ -16,7 +16,7 @@ from ipctune.bench.candidates import Candidate, variants
 from ipctune.bench.core import MechanismInfo
 from ipctune.bench.recommendation import Answer, Looked, Table
 from ipctune.bench.rounds import Measuring, Rounds
-from ipctune.bench.standing import Elimination
+from ipctune.bench.standing import ALPHA, Elimination, rounds_needed
 from ipctune.bench.tables import Judged, lever_gain
 from ipctune.errors import NotPossible
 from ipctune.judge.verdict import Estimate
@@ -28,7 +28,11 @@ LOOKS = 3
 FINALISTS = 6
 AGAIN = 4
 MOST_ROUNDS = 60
+_FAR = 2.0
+"""Whoever took so many times as long as the first in the short look is no finalist for its speed."""
 _SHORTEST_S, _LONGEST_S = 0.05, 0.15
+_FINAL_S = 0.05
+"""Seconds a block of the finals: how sure they are hangs on the number of rounds more than on their length."""
 _BLOCK_S = 0.1
 MESSAGES = 30
 """In an open loop a block holds about as many arrivals at least: fewer have no median."""
@@ -167,7 +171,10 @@ class Run:
         return variants(candidate, infos[candidate.spec.mechanism])
 
     def _choose(self) -> list[Candidate]:
-        """Those that are worth rounds, the most worth first; no mechanism with two of its options."""
+        """Those that are worth rounds, the most worth first; no mechanism with two of its options.
+
+        A map wants a name alone: what is far behind is left out, also as something to compare with.
+        """
         order = sorted(self._figures(), key=self._middle)
         if not order:
             return []
@@ -176,17 +183,19 @@ class Run:
         simplest = min(order, key=lambda label: self._known[label].rank)
         prices = self._looked.prices()
         cheapest = min(order, key=lambda label: sorted(prices[label].values())[len(prices[label]) // 2])
-        wanted = dict.fromkeys([*best[:2], *plain, simplest, cheapest, *best[2:]])
-        return [self._known[label] for label in wanted][:FINALISTS]
+        near = [label for label in best if self._middle(label) <= _FAR * self._middle(order[0])]
+        shown = [*best[:3], *plain, simplest, cheapest] if self.measures_again else near[:2]
+        return [self._known[label] for label in dict.fromkeys([*shown, *near])][:FINALISTS]
 
     # The finals --------------------------------------------------------------------------------------------------
 
     def _final(self) -> None:
         end = self.shares.finals if self.measures_again else 1.0
         self.told.stage("finals", self._left(end))
-        block = max(_BLOCK_S, self._least_block())
+        block = max(_FINAL_S, self._least_block())
         most = self._fit(self._left(end), len(self._finalists) * (block + self.measuring.overhead_s))
-        trial = self._trial = Elimination([one.label for one in self._finalists], most)
+        alpha = ALPHA if self.measures_again else 2 * ALPHA
+        trial = self._trial = Elimination([one.label for one in self._finalists], most, alpha)
         while not self.settled and self._finals.count < most:
             self.measuring.round(self._finals, self._of(trial.active), block)
             late = self._finals.count + 1 < most and self._left(end) <= 0
@@ -206,14 +215,22 @@ class Run:
         table = self._table(Rounds())
         if table is None or not self.measures_again or (len(table.arms) < 2 and self.lever is None):
             return
-        order = [table.fastest, table.named, *(arm.label for arm in table.arms)]
-        chosen = self._of(list(dict.fromkeys(order))[:AGAIN])
+        order = [table.fastest, table.named, *table.simpler, *(arm.label for arm in table.arms)]
         left = self._left(1.0) + (self.seconds * self.shares.lever if self.lever else 0.0)
         self.told.stage("again", left)
         block = max(_BLOCK_S, self._least_block())
-        each = len(chosen) * (block + self.measuring.overhead_s)
-        for _ in range(self._fit(left, each if self.lever is None else 2 * (each + self.lever.seconds))):
+        chosen, rounds = self._enough(self._of(dict.fromkeys(order)), block, left)
+        for _ in range(rounds):
             self._arms(chosen, block)
+
+    def _enough(self, among: list[Candidate], block: float, left: float) -> tuple[list[Candidate], int]:
+        """As many as there is time for to tell them apart, the first two at least; and the rounds, fixed now."""
+        for count in range(min(AGAIN, len(among)), 0, -1):
+            each = count * (block + self.measuring.overhead_s)
+            rounds = self._fit(left, each if self.lever is None else 2 * (each + self.lever.seconds))
+            if count <= 2 or rounds > rounds_needed(count):
+                break
+        return among[:count], rounds
 
     def _arms(self, chosen: Sequence[Candidate], block: float) -> None:
         """One round; with a lever that works, one with it off and one with it on."""

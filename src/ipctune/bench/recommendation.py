@@ -8,11 +8,14 @@ from ipctune.bench.block import Block
 from ipctune.bench.candidates import Candidate, Options
 from ipctune.bench.histogram import Histogram, tail
 from ipctune.bench.rounds import Absent
-from ipctune.bench.simplicity import burdens
+from ipctune.bench.simplicity import Rank, burdens, rank
 from ipctune.judge.verdict import Estimate
 
 __all__ = ["Absent", "Answer", "Arm", "Lever", "Looked", "Recommendation", "Table", "arm_of"]
 
+NEAR = 0.10
+"""How much longer a message may take, by what was measured, for a simpler way to be named that is not told apart: else
+too few blocks would speak for what is probably much slower."""
 _KEEPS_UP = 0.95
 """Part of an open loop's rate below which the pair falls behind: latency is then that of a growing queue."""
 
@@ -48,10 +51,15 @@ class Arm:
     slower: Estimate | None = None
     dearer: Estimate | None = None
 
+    @property
+    def near(self) -> bool:
+        """Whether it may be named in the fastest one's place."""
+        return not self.apart and (self.slower is None or self.slower.effect <= NEAR)
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The finalists, the fastest first; `named` is the simplest of those that are not told apart from it."""
+    """The finalists, the fastest first; `named` is the simplest of those that are not told apart from it and near."""
 
     fastest: str
     named: str
@@ -67,11 +75,26 @@ class Table:
         return tuple(arm.label for arm in self.arms if not arm.apart)
 
     @property
+    def alike(self) -> tuple[str, ...]:
+        """Those of them that are near, itself included."""
+        return tuple(arm.label for arm in self.arms if arm.near)
+
+    @property
+    def simpler(self) -> tuple[str, ...]:
+        """Not told apart, simpler than the named one, and not near: only more blocks can tell."""
+        than = _rank(self.arm(self.named))
+        return tuple(a.label for a in self.arms if not a.apart and not a.near and _rank(a) < than)
+
+    @property
     def cheaper(self) -> Arm | None:
         """The one of the least price, where that is surely below the named one's."""
         named = self.arm(self.named)
         sure = [arm for arm in self.arms if _surely_cheaper(arm, named)]
         return min(sure, key=lambda arm: arm.price_ns_per_message, default=None)
+
+
+def _rank(arm: Arm) -> Rank:
+    return rank(arm.mechanism, arm.options)
 
 
 def _surely_cheaper(arm: Arm, than: Arm) -> bool:

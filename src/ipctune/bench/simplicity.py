@@ -13,15 +13,15 @@ __all__ = ["Burden", "Rank", "burdens", "rank"]
 class Burden(Enum):
     """What the program has to take care of itself, the worst first; each value is the reason."""
 
-    SYNCHRONISATION = "waiting, waking and the order of memory are written by hand: a mistake shows once in a million"
-    PAGES = "what was sent must not be touched before the other side has read it, and little tells when"
+    SYNCHRONISATION = "waiting, waking and the order of memory are written by hand"
+    PAGES = "what was sent must not be touched before the other side has read it"
     LOSES = "messages can be lost: numbering and sending again are the program's"
     RIGHTS = "needs rights over the other process, or a call that containers often forbid"
     SPINS = "keeps a vCPU busy while it waits"
-    NO_POLL = "no descriptor: it can't be waited for together with others (poll, epoll)"
+    NO_POLL = "no descriptor: poll and epoll can't wait for it"
     LEFT_BEHIND = "a name or an id stays behind when the program dies"
-    ADDRESS = "one side listens at an address that others reach as well: who connects has to be checked"
-    INHERITED = "both sides come from one parent, or one is handed the descriptor; not across containers"
+    ADDRESS = "one side listens at an address that others reach as well"
+    INHERITED = "both sides come from one parent, or one is handed the descriptor"
 
 
 _SHARED = (Burden.SYNCHRONISATION, Burden.NO_POLL)

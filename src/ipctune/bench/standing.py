@@ -11,6 +11,7 @@ from itertools import combinations
 from math import log
 
 from ipctune.judge.confirm import confirm
+from ipctune.judge.flips import pairs_needed
 from ipctune.judge.sequential import Plan, decide, plan
 from ipctune.judge.verdict import Decision, Estimate, Word
 
@@ -24,6 +25,7 @@ __all__ = [
     "merged",
     "middle",
     "pairs_of",
+    "rounds_needed",
     "shifts",
     "unbeaten",
 ]
@@ -54,6 +56,11 @@ def against(figures: Figures, a: str, b: str, alpha: float) -> Estimate | None:
 def pairs_of(labels: Collection[str]) -> int:
     """How many comparisons share the level."""
     return max(1, len(labels) * (len(labels) - 1) // 2)
+
+
+def rounds_needed(count: int, alpha: float = ALPHA) -> int:
+    """The fewest rounds in which `count` of them can be told apart at all."""
+    return pairs_needed(alpha / max(1, count * (count - 1) // 2))
 
 
 def all_beats(figures: Figures, labels: Sequence[str], alpha: float = ALPHA) -> Beats:

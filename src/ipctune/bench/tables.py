@@ -30,30 +30,54 @@ class Judged:
             return None
         beats = merged(self.trial.beats if self.trial else frozenset(), _beats(self.again))
         group = unbeaten([one.label for one in known], beats)
-        figures = (self.finals if self.finals.blocks else self.again).figures()
-        fastest = min(group, key=lambda label: middle(figures, label))
+        fastest = self._fastest(group)
         arms = [self._arm(one, fastest, apart=one.label not in group) for one in known]
-        return _table(known, fastest, group, arms)
+        return _table(known, fastest, arms)
+
+    def _fastest(self, group: Sequence[str]) -> str:
+        """Of those that were measured again, if any, the first by their pairs with the one that the finals had first.
+
+        All pairs share the level, so whichever is taken, its intervals hold.
+        """
+        figures = (self.finals if self.finals.blocks else self.again).figures()
+        first = min(group, key=lambda label: middle(figures, label))
+        group = [label for label in group if self.again.of(label)]
+        return min(group, key=lambda label: self._effect(first, label), default=first)
+
+    def _effect(self, first: str, label: str) -> float:
+        told = self._against(first, label)
+        return 0.0 if told is None else told.effect
 
     def _arm(self, one: Candidate, fastest: str, *, apart: bool) -> Arm:
         again = bool(self.again.of(one.label))
-        both = again and bool(self.again.of(fastest))
-        source = self.again if both else self.finals
         arm = replace(arm_of(one, (self.again if again else self.finals).of(one.label)), apart=apart, again=again)
         if one.label == fastest:
             return arm
-        level = ALPHA / pairs_of(source.blocks)
-        decided = None if both or self.trial is None else self.trial.told(fastest, one.label)
-        slower = decided or against(source.figures(), fastest, one.label, level)
-        return replace(arm, slower=slower, dearer=against(source.prices(), fastest, one.label, level))
+        source, level = self._source(fastest, one.label)
+        dearer = against(source.prices(), fastest, one.label, level)
+        return replace(arm, slower=self._against(fastest, one.label), dearer=dearer)
+
+    def _against(self, a: str, b: str) -> Estimate | None:
+        """Measured again, where that was long enough for an interval; else what decided."""
+        source, level = self._source(a, b)
+        found = against(source.figures(), a, b, level)
+        decided = self.trial.told(a, b) if self.trial is not None else None
+        open_yet = source is self.finals or found is None or found.low is None or found.high is None
+        return decided if open_yet and decided is not None else found
+
+    def _source(self, a: str, b: str) -> tuple[Rounds, float]:
+        """The rounds that compare the two, and the level of a pair there: measured again, if both were."""
+        source = self.again if self.again.of(a) and self.again.of(b) else self.finals
+        return source, ALPHA / pairs_of(source.blocks)
 
 
 def _beats(rounds: Rounds) -> Beats:
     return all_beats(rounds.figures(), sorted(rounds.blocks))
 
 
-def _table(known: Sequence[Candidate], fastest: str, group: Sequence[str], arms: Sequence[Arm]) -> Table:
-    named = min((one for one in known if one.label in group), key=lambda one: one.rank)
+def _table(known: Sequence[Candidate], fastest: str, arms: Sequence[Arm]) -> Table:
+    near = {arm.label for arm in arms if arm.near}
+    named = min((one for one in known if one.label in near), key=lambda one: one.rank)
     order = sorted(arms, key=lambda arm: (arm.label != fastest, arm.slower.effect if arm.slower else 0.0))
     return Table(fastest, named.label, tuple(order))
 

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ipctune.errors import Exit, NotPossible, WrongUse
+from ipctune.errors import Exit, WrongUse
 
 if TYPE_CHECKING:
     from ipctune.bench.ask import Asked
     from ipctune.bench.recommendation import Lever, Recommendation
     from ipctune.cli.progress import Progress
-    from ipctune.host.model import Host
 
 __all__ = ["asks", "own_options", "recommend_options", "run_recommend"]
 
@@ -76,6 +75,8 @@ def run_recommend(recommending: dict[str, Any], *, as_json: bool, markdown: bool
         raise WrongUse("--json and --markdown are two forms of the result", hint="leave one out")
     quiet = as_json or markdown
     result = _with_lever(asked, yes=recommending["yes"], quiet=quiet) if lever else _plain(asked)
+    if result is None:
+        return Exit.DONE
     if result.interrupted and not any(answer.looked for answer in result.answers):
         raise KeyboardInterrupt
     _show(result, as_json=as_json, markdown=markdown)
@@ -122,16 +123,17 @@ def _plain(asked: "Asked") -> "Recommendation":
         return recommend(asked, progress, about=about)
 
 
-def _with_lever(asked: "Asked", *, yes: bool, quiet: bool) -> "Recommendation":
-    """The same, and again with the lever on: set and taken back as a trial of `tune` does."""
+def _with_lever(asked: "Asked", *, yes: bool, quiet: bool) -> "Recommendation | None":
+    """The same, and again with the lever on: set and taken back as a trial of `tune` does. None after a no."""
     from ipctune.bench.ask import estimate_s, recommend
     from ipctune.cli.progress import Progress
     from ipctune.cli.signals import ended_by_signals
     from ipctune.host import read_host
     from ipctune.journal.session import exclusive
     from ipctune.journal.store import open_journal
+    from ipctune.report.recommend import render_plan
     from ipctune.tune.guard import Guard
-    from ipctune.tune.lever import about_lever, find_lever, lever_on
+    from ipctune.tune.lever import about_lever, find_lever, lever_on, paths_of
 
     if not yes and not sys.stdin.isatty():
         raise WrongUse(
@@ -146,7 +148,9 @@ def _with_lever(asked: "Asked", *, yes: bool, quiet: bool) -> "Recommendation":
         about, found = about_lever(host, asked=True), find_lever(host)
         if about.knob is None or found is None:
             return _without(asked, progress, about)
-        _consent(host, about, str(journal.state.path), yes=yes, quiet=quiet)
+        click.echo(render_plan(about, (*paths_of(*found), str(journal.state.path))), err=quiet)
+        if not yes and not click.confirm("Start?", default=True, err=quiet):
+            return None
         _announce(estimate_s(asked, lever=True))
         with lever_on(journal, Guard(host, progress.tick), found) as switch:
             return recommend(asked, progress, about=about, switch=switch)
@@ -158,18 +162,6 @@ def _without(asked: "Asked", progress: "Progress", about: "Lever") -> "Recommend
 
     _announce(estimate_s(asked, lever=False))
     return recommend(asked, progress, about=about)
-
-
-def _consent(host: "Host", about: "Lever", state: str, *, yes: bool, quiet: bool) -> None:
-    """Show what is going to be set, and ask on a terminal. Raises Abort on a no."""
-    from ipctune.report.recommend import render_plan
-    from ipctune.tune.lever import find_lever, paths_of
-
-    found = find_lever(host)
-    assert found is not None
-    click.echo(render_plan(about, (*paths_of(*found), state)), err=quiet)
-    if not yes and not click.confirm("Start?", default=True, err=quiet):
-        raise NotPossible("not started: nothing was set", hint="without --with-lever nothing is")
 
 
 def _announce(seconds: float) -> None:

@@ -84,13 +84,15 @@ def _untold(answer: Answer) -> list[str]:
 
 def _why(answer: Answer, table: Table) -> Iterator[str]:
     """How sure it is, and by how much."""
-    alike = [name_of(label) for label in table.not_apart]
+    alike = [name_of(label) for label in table.alike]
     if len(alike) > 1:
         yield f"the simplest of {len(alike)} that can't be told apart: {', '.join(alike)}"
-        if table.named != table.fastest:
-            yield f"against the fastest, {name_of(table.fastest)}: {_more(table.arm(table.named).slower)}"
-        if not answer.settled:
-            yield "more time may tell them apart (--time)"
+    if table.named != table.fastest:
+        yield f"against the fastest, {name_of(table.fastest)}: {_more(table.arm(table.named).slower)}"
+    for label in table.simpler:
+        yield f"simpler, and not told apart yet: {name_of(label)}, {_more(table.arm(label).slower)}"
+    if len(table.not_apart) > 1 and not answer.settled:
+        yield "more time may tell them apart (--time)"
     yield from _ahead(table)
     if answer.again_rounds:
         yield f"measured again after the decision: {answer.again_rounds} rounds"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ipctune.bench.recommendation import Answer, Recommendation
+from ipctune.bench.recommendation import Answer, Recommendation, Table
 from ipctune.report.figures import folded
 from ipctune.report.recommend_words import figure, figure_name, name_of, size_text
 from ipctune.report.style import Style
@@ -45,19 +45,25 @@ def _cell(answer: Answer | None, width: int) -> str:
     if answer is None or answer.table is None:
         return f"{'-' if answer is not None and not answer.looked else '?':<{width}}"
     table = answer.table
-    name = name_of(table.named) + (" =" if len(table.not_apart) > 1 else "")
+    name = name_of(table.named) + (" =" if len(table.alike) > 1 else "")
     arm = table.arm(table.named)
     shown = f" {figure(arm)} {_UNITS[figure_name(arm)]}" if width >= _ROOMY else ""
     room = width - 1 - len(shown)
     return f"{(name if len(name) <= room else name[: room - 1] + '…') + shown:<{width}}"
 
 
+def _others(table: Table) -> str:
+    alike = [name_of(label) for label in table.alike if label != table.named]
+    left = len(table.not_apart) - len(table.alike)
+    open_yet = f"{left} more that may be slower {'is' if left == 1 else 'are'} not told apart yet" if left else ""
+    said = f"{name_of(table.named)} or {', '.join(alike)}" if alike else name_of(table.named)
+    return "; ".join(part for part in (said, open_yet) if part)
+
+
 def _notes(answers: Sequence[Answer], style: Style) -> list[str]:
     """Who else it could be."""
-    lines = ["= the simplest of those that can't be told apart; ? not known yet; - no mechanism takes it"]
+    lines = ["= the simplest that can't be told apart; ? not known yet; - none takes it"]
     for answer in answers:
         if answer.table is not None and len(answer.table.not_apart) > 1:
-            others = [name_of(label) for label in answer.table.not_apart if label != answer.table.named]
-            where = f"{size_text(answer.size)} {answer.pattern}"
-            lines += folded(f"{where}: {name_of(answer.table.named)} or {', '.join(others)}", "  ", _WIDTH)
+            lines += folded(f"{size_text(answer.size)} {answer.pattern}: {_others(answer.table)}", "  ", _WIDTH)
     return [style.dim(line) for line in lines]

@@ -37,7 +37,7 @@ def find_lever(host: Host) -> tuple[Knob, Value] | None:
     for name in _KNOBS if host.idle.driver is not None else ():
         knob = KNOBS[name]
         for value in knob.candidates(host, {}):
-            if name != "haltpoll" or value.get("guest_halt_poll_ns") == _POLL_NS:
+            if name != "haltpoll" or _POLL_NS in value.values():
                 return knob, value
     return None
 
