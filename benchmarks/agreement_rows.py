@@ -143,6 +143,8 @@ def _perf(where: str, place: Place) -> Iterator[Row]:
 def _futex(folder: Path, where: str, place: Place) -> Iterator[Row]:
     name, core_name = "loop, futex token", "memfd-futex, 4 B, round trip"
     yield Row("futex", where, name, core_name, loop(folder, "ping futex", 4, place), ours("memfd-futex", 4, place))
+    clocked = loop(folder, "ping futex", 4, place, "clock", "check")
+    yield Row("futex", where, f"{name}, clock, check", core_name, clocked, ours("memfd-futex", 4, place))
 
 
 def _latency(folder: Path, where: str, place: Place) -> Iterator[Row]:
