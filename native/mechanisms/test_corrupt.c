@@ -53,14 +53,13 @@ static void send_corrupt(struct channel *channel, char *message, size_t size)
 // At one side alone: two flips of the same bit would undo each other.
 static void corrupt(struct channel *channel, char *message, size_t size)
 {
-	under->receive(channel, message, size);
 	if (channel->side == 1 && ++channel->received == which)
 		message[which * 2654435761u % size] ^= (char)(1u << which % 8);
 }
 
 static void receive_corrupt(struct channel *channel, char *message, size_t size)
 {
-	receive_all(channel, message, size);
+	under->receive(channel, message, size);
 	corrupt(channel, message, size);
 }
 

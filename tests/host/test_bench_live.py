@@ -42,6 +42,8 @@ def ipctune(*words: str, state: Path, core: Path) -> subprocess.Popen[str]:
 @pytest.mark.parametrize("pattern", ["ping-pong", "stream"])
 def test_every_mechanism_gives_a_block(binary: Path, pattern: str) -> None:
     for info in core.mechanisms(core=binary):
+        if pattern == "stream" and not info.stream:
+            continue  # as fast as it goes it would lose some
         spec = Spec(info.name, pattern, cpus=(CPUS[0], CPUS[0]))
         block = core.run(spec, 0.05, 1, core=binary)
         assert block.messages > 0

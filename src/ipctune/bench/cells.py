@@ -96,7 +96,7 @@ def specs(
         Spec(info.name, pattern, size, cpus, 0.0 if pattern == "burst" else rate, **COUNTS.get(pattern, {}))
         for pattern in patterns
         for info in infos
-        if pattern in patterns_of(info)
+        if pattern in patterns_of(info) and (pattern != "stream" or info.stream or rate)
         for cpus in where.values()
     )
 
