@@ -30,8 +30,8 @@ _COMMON = 8
 """The core names the common mechanisms first."""
 _FOR_ALL = ("policy", "work")
 """Options of `ipctune-core run` that every mechanism takes."""
-COUNTS: Mapping[str, Mapping[str, Any]] = {"burst": {"burst": 256}, "fan-in": {"peers": 4}, "fan-out": {"peers": 4}}
-"""Of the patterns that need one: as many as a short queue can't hold, and as many as a small pool of workers."""
+COUNTS: Mapping[str, Mapping[str, Any]] = {"burst": {"burst": 2000}, "fan-in": {"peers": 4}, "fan-out": {"peers": 4}}
+"""Of the patterns that need one: more than the usual pipe holds of 64 B, and as many as a small pool of workers."""
 _AXES = ("mechanism", "pattern", "size", "cpus", "rate", "gap_ns", "sysctls", "ipc_namespace")
 """Fields of a Spec that say which cell or load it is; the others are options."""
 
@@ -157,7 +157,7 @@ def variant(spec: Spec) -> str:
     words = []
     for field in dataclasses.fields(Spec):
         value = getattr(spec, field.name)
-        if field.name in _AXES or value == field.default:
+        if field.name in _AXES or value in (field.default, COUNTS.get(spec.pattern, {}).get(field.name)):
             continue
         if isinstance(value, bool):
             words.append(field.name)

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ipctune.bench.block import Block, Zerocopy
+from ipctune.bench.block import Block, Burst, Zerocopy
 from ipctune.bench.histogram import Histogram, tail
 from ipctune.bench.spec import Spec
 
@@ -29,7 +29,8 @@ class Row:
     blocks, None where the mechanism is told of no copies. `figures` are the blocks
     that count: when each began, in seconds of measuring, and its p50 in ns; messages a second where `kind` is None.
     `floor_ns` is the least that is possible here (`bench.floor`), `times_floor` the median latency as a multiple of
-    it, or, without latencies, the time a message.
+    it, or, without latencies, the time a message. `burst` is the sum over blocks, its `fits` the most; `share` the
+    least and most messages that one peer of a fan had.
     """
 
     spec: Spec
@@ -59,6 +60,8 @@ class Row:
     figures: tuple[tuple[float, float], ...] = ()
     floor_ns: float | None = None
     times_floor: float | None = None
+    burst: Burst | None = None
+    share: tuple[int, int] | None = None
 
 
 def row_of(spec: Spec, blocks: Sequence[Block], at: Sequence[float] = ()) -> Row:
@@ -93,7 +96,22 @@ def row_of(spec: Spec, blocks: Sequence[Block], at: Sequence[float] = ()) -> Row
         histogram=merged.buckets,
         zerocopy=_zerocopy(good),
         figures=_figures(blocks, at, good),
+        burst=_bursts([block.burst for block in good if block.burst is not None]),
+        share=_share([block.share for block in good if block.share is not None]),
     )
+
+
+def _bursts(bursts: Sequence[Burst]) -> Burst | None:
+    if not bursts:
+        return None
+    counted = ("bursts", "offered", "accepted", "partial", "received", "lost", "refused")
+    sums = {name: sum(getattr(burst, name) for burst in bursts) for name in counted}
+    errno = next((burst.errno for burst in bursts if burst.errno), None)
+    return Burst(**sums, errno=errno, fits=max(burst.fits for burst in bursts))
+
+
+def _share(shares: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+    return (min(least for least, _ in shares), max(most for _, most in shares)) if shares else None
 
 
 def _figures(blocks: Sequence[Block], at: Sequence[float], good: Sequence[Block]) -> tuple[tuple[float, float], ...]:

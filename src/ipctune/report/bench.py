@@ -10,6 +10,7 @@ from ipctune.bench.matrix import BenchResult
 from ipctune.bench.row import Row
 from ipctune.bench.sizes import named
 from ipctune.report import plot
+from ipctune.report.bench_burst import burst_lines
 from ipctune.report.bench_limits import limit_lines, multiple
 from ipctune.report.bench_sizes import left_out, many, size_tables
 from ipctune.report.bench_wake import wake_lines
@@ -25,8 +26,9 @@ _PLACES = {"same": "one vCPU", "across": "two vCPUs", "free": "not pinned"}
 def render(result: BenchResult, style: Style, *, quick: bool = False, unicode: bool = True) -> str:
     """The whole answer; `quick` keeps it within 24 lines of 80 columns, no `unicode` within ASCII."""
     lines = _head(result)
-    if many(result.rows):
-        lines += size_tables(result.rows)
+    plain = [row for row in result.rows if row.burst is None]
+    if many(plain):
+        lines += [*size_tables(plain), *burst_lines(result.rows, _PLACES)]
     elif result.rows:
         lines += _matrix(result.rows) if quick else _full(result.rows)
         fastest = _fastest(result.rows)
@@ -34,7 +36,7 @@ def render(result: BenchResult, style: Style, *, quick: bool = False, unicode: b
     if result.wake is not None:
         lines += [] if quick else [""]
         lines += wake_lines(result.wake, quick=quick, unicode=unicode)
-    if not quick and not many(result.rows):
+    if not quick and not many(plain):
         lines += _histogram(result.rows, unicode)
     text = "\n".join([*lines, *_foot(result, style, quick)])
     return text if unicode else text.translate(_ASCII)
@@ -101,14 +103,22 @@ def _find(rows: Iterable[Row], pattern: str, place: str) -> Row | None:
 
 
 def _full(rows: Sequence[Row]) -> list[str]:
-    """A table for each placement: round trips, one-way latencies, streams flat out."""
+    """A table for each pattern and placement: round trips, one-way latencies, streams flat out; then bursts."""
     lines: list[str] = []
-    for kind in ("round-trip", "one-way", None):
-        for place, name in _PLACES.items():
-            own = [r for r in rows if r.placement == place and r.kind == kind]
-            if own:
-                lines += ["", _head_line(own[0], name), *map(_line, sorted(own, key=_rank))]
-    return lines
+    wide = max((len(row.spec.mechanism) for row in rows), default=0) + 1
+    patterns = list(dict.fromkeys(row.spec.pattern for row in rows if row.burst is None))
+    for pattern in patterns:
+        for kind in ("round-trip", "one-way", None):
+            for place, name in _PLACES.items():
+                own = [r for r in rows if (r.spec.pattern, r.placement, r.kind) == (pattern, place, kind)]
+                if own:
+                    lines += ["", *_title(pattern, patterns), _head_line(own[0], name, wide)]
+                    lines += [_line(row, wide) for row in sorted(own, key=_rank)]
+    return [*lines, *burst_lines(rows, _PLACES)]
+
+
+def _title(pattern: str, patterns: Sequence[str]) -> list[str]:
+    return [pattern] if len(patterns) > 1 else []
 
 
 def _rank(row: Row) -> float:
@@ -116,25 +126,25 @@ def _rank(row: Row) -> float:
     return row.p50_ns.median if row.p50_ns else -row.messages_per_second.median
 
 
-def _head_line(row: Row, place: str) -> str:
+def _head_line(row: Row, place: str, wide: int) -> str:
     if row.p50_ns is None:
         title, figures = f"{place}", f"{'k msg/s':>9}{'from-to':>13}{'×min':>5}{'MB/s':>8}"
     else:
         kind = "RT" if row.kind == "round-trip" else "1-way"
         title, figures = place, f"{kind + ' p50':>9}{'from-to':>13}{'×min':>5}{'p99':>8}"
-    return f"{title:<12}{figures}{'CPU':>7}{'polled':>7}{'calls':>6}{'switch':>7}{'fault':>6}"
+    return f"{title:<{max(wide, 14) - 2}}{figures}{'CPU':>7}{'polled':>7}{'calls':>6}{'switch':>7}{'fault':>6}"
 
 
-def _line(row: Row) -> str:
-    name = row.spec.mechanism + ("!" if row.spoiled else "")
+def _line(row: Row, wide: int) -> str:
+    name = f"{row.spec.mechanism + ('!' if row.spoiled else ''):<{max(wide, 14)}}"
     times = multiple(row.times_floor)
     if row.p50_ns is not None:
         span = f"{_us(row.p50_ns.low)}-{_us(row.p50_ns.high)}"
-        return f"{name:<14}{_us(row.p50_ns.median):>7}{span:>13}{times:>5}{_us(row.p99_ns):>8}{_costs(row)}"
+        return f"{name}{_us(row.p50_ns.median):>7}{span:>13}{times:>5}{_us(row.p99_ns):>8}{_costs(row)}"
     speed = row.messages_per_second
     span = f"{speed.low / 1000:,.0f}-{speed.high / 1000:,.0f}"
     megabytes = f"{row.bytes_per_second / 1e6:,.0f}"
-    return f"{name:<14}{speed.median / 1000:>7,.0f}{span:>13}{times:>5}{megabytes:>8}{_costs(row)}"
+    return f"{name}{speed.median / 1000:>7,.0f}{span:>13}{times:>5}{megabytes:>8}{_costs(row)}"
 
 
 def _costs(row: Row) -> str:
