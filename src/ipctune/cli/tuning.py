@@ -26,9 +26,10 @@ from ipctune.journal.launch import systemd
 from ipctune.journal.session import exclusive
 from ipctune.journal.store import UNDO, Journal, open_journal
 from ipctune.knobs.model import Kind
+from ipctune.report.causes import render_why
 from ipctune.report.commit import render as render_commit
 from ipctune.report.style import Style
-from ipctune.report.tune import render, render_plan, render_trial, render_why
+from ipctune.report.tune import render, render_plan, render_trial
 from ipctune.report.watch import after_watch, render_watch
 from ipctune.report.words import named
 from ipctune.tune.beside import beside_seconds

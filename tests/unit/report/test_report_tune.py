@@ -8,8 +8,9 @@ from tests.unit.tune.machine import Machine, evidence, host, install, make_knob,
 from tests.unit.tune.made import BETTER, UNDECIDED, WORSE, effect, figures, load, proof, result, trial
 
 from ipctune.knobs.model import Kind
+from ipctune.report.causes import render_why
 from ipctune.report.style import PLAIN, Style
-from ipctune.report.tune import render, render_plan, render_trial, render_why
+from ipctune.report.tune import render, render_plan, render_trial
 from ipctune.report.words import duration, micro, percent
 from ipctune.tune.evidence import Evidence
 from ipctune.tune.model import Advice, Bottleneck, Goal, NotTried, Outcome, Refusal, Settings, TuneResult
