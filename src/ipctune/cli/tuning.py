@@ -147,7 +147,13 @@ def _save(journal: Journal, result: TuneResult) -> str:
 
 def _note(journal: Journal, result: TuneResult) -> None:
     goal, line = result.settings.goal.value, result.settings.command
-    told = {"kept": result.kept, "goal": goal, "interrupted": result.interrupted, "stopped": result.stopped}
+    told: dict[str, Any] = {
+        "kept": result.kept,
+        "goal": goal,
+        "interrupted": result.interrupted,
+        "stopped": result.stopped,
+    }
+    told["guard"] = result.took.stopped if result.took is not None else ""
     front = sorted({s.knob for f in result.fronts for s in f.spots if s.stands_out})
     journal.note("tuned", run=result.run, command=line.command if line else "", front=front, **told)
 

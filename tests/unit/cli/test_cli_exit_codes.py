@@ -122,6 +122,8 @@ def test_ctrl_c_in_a_run_is_130_with_everything_back_and_saved(cli: Cli) -> None
     assert json.loads(answer.out)["interrupted"]
     assert set(cli.machine.state.values()) == {"0"}
     assert cli("why", "helps").code == Exit.DONE
+    assert json.loads(cli("log", "--json").out.splitlines()[-1])["interrupted"]
+    assert "INTERRUPTED before its end" in cli("log").out
     assert cli("status").out == "nothing is set\n"
 
 

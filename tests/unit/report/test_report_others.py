@@ -183,6 +183,30 @@ def test_log_is_a_line_an_event() -> None:
     assert told[2].endswith("?")
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ({"event": "tuned", "interrupted": True, "guard": ""}, "tuned  INTERRUPTED before its end"),
+        ({"event": "tuned", "guard": "redis waits 300 ms/s"}, "tuned  STOPPED for your programs: redis waits 300 ms/s"),
+        ({"event": "tuned", "interrupted": False, "goal": "balanced"}, "tuned  goal balanced"),
+        ({"event": "verified", "word": "no longer", "run": "r"}, "verified  no longer  run r"),
+        ({"event": "prolonged", "until": 86_400.0 * 2}, "prolonged  until 1970-01-0"),
+        ({"event": "prolonged", "until": "x"}, "prolonged"),
+    ],
+)
+def test_log_says_how_it_ended(line: dict[str, Any], says: str) -> None:
+    assert f"  {says}" in log.render([{"time": 1.7e9, **line}])
+
+
+def test_log_folds_at_a_word_where_a_width_is_given() -> None:
+    line = {"time": 1.7e9, "event": "tuned", "command": "one two-three " * 20}
+    told = log.render([line], 80).splitlines()
+    assert len(told) > 2
+    assert max(map(len, told)) <= 80
+    assert all(part.startswith(" " * 21) for part in told[1:])
+    assert " ".join(" ".join(told).split()) == " ".join(log.render([line]).split())
+
+
 def test_commit_shows_each_file_and_what_does_not_last() -> None:
     plan = Plan({"/etc/sysctl.d/90-ipctune.conf": "kernel.msgmax = 1\n"}, ("a poller: held until reboot",))
     text = commit.render(Preview(plan, (), {}))
