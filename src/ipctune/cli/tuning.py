@@ -74,7 +74,9 @@ class _Screen(Progress):
     def consent(self, plan: Plan, seconds: float) -> bool:
         state = self._journal.state.path
         places = (str(state), *(self._lasting(plan) if self._make_last else ()))
-        self.say("\n" + render_plan(plan, seconds, str(state / UNDO), places, self._style, guard=self._asked.guard))
+        asked, undo = self._asked, str(state / UNDO)
+        shown = render_plan(plan, seconds, undo, places, self._style, guard=asked.guard, only=asked.only)
+        self.say("\n" + shown)
         if self._dry_run:
             return False
         if not plan.writes or self._yes or not sys.stdin.isatty():

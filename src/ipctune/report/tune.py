@@ -28,17 +28,28 @@ _THEIRS = {"placement": "Belongs to the programs (`taskset -c VCPU PROGRAM`, or 
 
 
 def render_plan(
-    plan: Plan, seconds: float, undo: str, places: Sequence[str], style: Style, *, guard: bool = True
+    plan: Plan,
+    seconds: float,
+    undo: str,
+    places: Sequence[str],
+    style: Style,
+    *,
+    guard: bool = True,
+    only: Sequence[str] = (),
 ) -> str:
-    """What is going to be set, how it comes back, and every path that may be written."""
+    """What is going to be set, how it comes back, and every path that may be written.
+
+    `only` are the settings that the user named: of them each is told why it is not tried.
+    """
     lines = [title("3  PLAN", f"about {duration(seconds)}", style)]
     lines.append(style.dim(f"   {'try':<34}{'now -> tried':<16}{'scope':<10}comes back"))
     for c in plan.candidates:
         arrow = f"{c.describe_now()} -> {c.knob.describe(c.value)}"
         lines.append(f"   {_clip(_name(c), 33):<34}{_clip(arrow, 15):<16}{_clip(c.knob.scope, 9):<10}{c.knob.undo}")
     lines += [style.yellow(line) for note in plan.notes for line in folded(note, "   ")]
-    if plan.not_tried:
-        lines.append(f"   Not tried: {len(plan.not_tried)} other settings (--dry-run lists them and why).")
+    lines += [style.yellow(line) for line in _not_tried(plan.not_tried, only)]
+    if others := sum(left.knob not in only for left in plan.not_tried):
+        lines.append(f"   Not tried: {others} other settings (--dry-run lists them and why).")
     lines.append("   Writes nothing but:")
     lines += [f"     {path}" for path in (*plan.writes, *places)]
     first = f"Your services come first. {BOUNDS}" if guard else "--no-guard: it neither pauses nor stops for others."
@@ -46,6 +57,12 @@ def render_plan(
     if plan.writes:
         lines.append(f"   Undo without ipctune: sh {undo}")
     return "\n".join(lines)
+
+
+def _not_tried(left: Sequence[NotTried], only: Sequence[str]) -> list[str]:
+    """What the user named, and why it is not tried: it is missed where the others are not."""
+    named = [f"Not tried, though named: {one.knob}: {one.why}." for one in left if one.knob in only]
+    return [line for text in named for line in folded(text, "   ")]
 
 
 def _name(candidate: Candidate) -> str:
@@ -74,6 +91,7 @@ def render(result: TuneResult, style: Style, *, details: bool = False) -> str:
     lines += _advice_trials(result)
     lines += render_fronts(result.fronts, style)
     lines += _spoiled(result.trials)
+    lines += [] if result.trials else _not_tried(result.not_tried, result.settings.only)
     lines += _no_time(result.not_tried)
     lines += render_took(result.took, style) if result.took is not None and not result.stopped else []
     if details:
