@@ -3,6 +3,7 @@
 from time import localtime, strftime
 
 from ipctune.journal.status import SettingStatus, Status
+from ipctune.report.fit import fit
 from ipctune.report.style import PLAIN, Style
 
 __all__ = ["render"]
@@ -59,7 +60,7 @@ def _line(s: SettingStatus, style: Style, effect: str) -> str:
     since = strftime("%H:%M", localtime(s.since)) if s.since else ""
     name = f"{s.title} {s.part}" if s.part not in s.title else s.title
     now = s.now if s.now is not None else "?"
-    text = f"{name[:37]:<38}{s.was[:9]:<10}{s.wanted[:9]:<10}{now[:9]:<10}{since}"
+    text = f"{fit(name, 37):<38}{fit(s.was, 9):<10}{fit(s.wanted, 9):<10}{fit(now, 9):<10}{since}"
     note = "" if s.state == "in force" else style.yellow(f"  {s.state}")
     return text + note + (f"\n  {effect}" if effect else "")
 
