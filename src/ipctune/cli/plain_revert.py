@@ -29,7 +29,8 @@ def run(args: Namespace) -> int:
     elif outcomes or not unknown:
         print(render(outcomes, whose=" of yours" if hidden else ""), flush=True)
     if hidden:
-        print(f"what root may have set can't be seen by this user ({hidden}): sudo ipctune revert", file=sys.stderr)
+        print(f"what root may have set can't be seen by this user ({hidden}):", file=sys.stderr)
+        print("sudo ipctune revert", file=sys.stderr)
     if unknown:
         _name(unknown)
     return Exit.DONE

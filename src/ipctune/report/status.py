@@ -40,12 +40,12 @@ def _under_way(status: Status) -> list[str]:
     ends = f"Ctrl-C there, or kill {pid}, ends it with everything back"
     if status.state == "trying":
         return [ends]
-    return [] if pid is None else [f"a run is under way, and measures (pid {pid}): {ends}"]
+    return [] if pid is None else [f"a run is under way, and measures (pid {pid}):", ends]
 
 
 def _unseen(status: Status, style: Style) -> list[str]:
-    what = f"what root may have set can't be seen by this user ({status.hidden}): sudo ipctune status"
-    return [style.yellow(what)] if status.hidden else []
+    what = f"what root may have set can't be seen by this user ({status.hidden}):"
+    return [style.yellow(what), "sudo ipctune status"] if status.hidden else []
 
 
 def _problems(status: Status, style: Style) -> list[str]:

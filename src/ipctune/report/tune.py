@@ -91,7 +91,8 @@ def render(result: TuneResult, style: Style, *, details: bool = False) -> str:
     lines += _advice_trials(result)
     lines += render_fronts(result.fronts, style)
     lines += _spoiled(result.trials)
-    lines += [] if result.trials else _not_tried(result.not_tried, result.settings.only)
+    if not result.trials:
+        lines += _not_tried([left for left in result.not_tried if not left.seconds], result.settings.only)
     lines += _no_time(result.not_tried)
     lines += render_took(result.took, style) if result.took is not None and not result.stopped else []
     if details:
@@ -192,8 +193,9 @@ def _nothing(result: TuneResult, style: Style) -> list[str]:
         return [f"   {style.bold(cause_words(result))}. What helps belongs to the programs, not to the machine:"]
     refused = [t for t in result.trials if t.outcome is Outcome.REFUSED]
     if refused or any(n.seconds for n in result.not_tried):
-        head = f"   {style.bold(cause_words(result))}; not everything that could help was tried:"
-        return [head, *(f"   {t.title} {value(t.value)}: {t.why}" for t in refused)]
+        head = folded(f"{cause_words(result)}; not everything that could help was tried:", "   ")
+        head = [line.replace(cause_words(result), style.bold(cause_words(result))) for line in head]
+        return [*head, *(f"   {t.title} {value(t.value)}: {t.why}" for t in refused)]
     if result.bottleneck == UNKNOWN and result.bottlenecks:
         what = "nothing that was tried helps" if result.trials else "nothing here could be tried"
         return folded(f"{cause_words(result)}, and {what}.", "   ")

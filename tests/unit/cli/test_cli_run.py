@@ -260,7 +260,7 @@ def test_without_root_what_root_set_is_not_called_nothing(
         shown = capsys.readouterr() if plain else answer
         assert code == Exit.DONE
         assert shown.out.startswith("nothing of yours ")
-        assert f"can't be seen by this user ({tmp_path}): sudo ipctune {word}" in shown.out + shown.err
+        assert f"can't be seen by this user ({tmp_path}):\nsudo ipctune {word}\n" in shown.out + shown.err
 
 
 def test_a_run_that_only_measures_yet_is_named_by_status(cli: Cli) -> None:

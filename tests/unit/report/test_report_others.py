@@ -43,7 +43,7 @@ def test_status_of_nothing_is_one_line() -> None:
 def test_status_names_a_run_that_has_not_set_anything_yet() -> None:
     text = status.render(replace(read_status(None), measuring=4243))
     assert text.splitlines()[0] == "nothing is set"
-    assert "a run is under way, and measures (pid 4243): Ctrl-C there, or kill 4243, ends it" in text
+    assert "a run is under way, and measures (pid 4243):\nCtrl-C there, or kill 4243, ends it" in text
     assert "kill 4243" in status.render(seen("trying", tuner=4243, measuring=4243))
 
 
@@ -51,7 +51,8 @@ def test_status_says_that_roots_settings_can_not_be_seen() -> None:
     lines = status.render(replace(read_status(None), hidden="/var/lib/ipctune")).splitlines()
     assert lines[0] == "nothing of yours is set"
     assert lines[1].startswith("what root may have set can't be seen by this user")
-    assert lines[1].endswith("sudo ipctune status")
+    assert lines[2] == "sudo ipctune status"
+    assert max(map(len, lines)) <= 80
 
 
 def test_status_shows_was_set_now_price_undo_watchdog_and_verdict() -> None:
