@@ -25,6 +25,8 @@ def command_line(options: Mapping[str, Any]) -> CommandLine | None:
     if options["line"] is None:
         _none_of(_ITS_OWN, "belongs to --command", "ipctune tune --command 'CMD' --metric REGEX")
         return None
+    if options["workload"] is not None:
+        raise WrongUse("--command and --workload exclude each other: one thing is measured", hint="leave one out")
     if not options["line"].strip():
         raise WrongUse("--command is empty")
     if options["metric"] is None:
@@ -48,13 +50,11 @@ def command_line(options: Mapping[str, Any]) -> CommandLine | None:
 def named_workload(options: Mapping[str, Any]) -> tuple[str, float | None]:
     """What --workload says, a file with its whole path, and the rate where one was asked for; "" without it.
 
-    Raises WrongUse for a name that is none, or beside what belongs to the pair or to a command.
+    Raises WrongUse for a name that is none, or beside what belongs to the pair.
     """
     name = options["workload"]
     if name is None:
         return "", None
-    if options["line"] is not None:
-        raise WrongUse("--workload and --command are two workloads", hint="leave one out")
     _none_of(_THE_PAIRS[:-1], "is the built-in pair's; a server has its own", "leave it out")
     given = click.get_current_context().get_parameter_source("rate") is not ParameterSource.DEFAULT
     rate = float(options["rate"]) if given else None

@@ -14,7 +14,9 @@ def knob_named(text: str) -> str:
     if text in titles:
         return titles[text]
     import difflib
+    import textwrap
 
     near = difflib.get_close_matches(text, [*KNOBS, *titles], 1)
     meant = f"; did you mean {titles.get(near[0], near[0])}?" if near else ""
-    raise WrongUse(f"there is no knob {text}{meant}", hint=f"one of {', '.join(KNOBS)}")
+    names = textwrap.wrap(f"one of {', '.join(KNOBS)}", 76, break_on_hyphens=False)
+    raise WrongUse(f"there is no knob {text}{meant}", hint="\n  ".join(names))

@@ -1,6 +1,8 @@
 """`ipctune log`: what was tried, kept and undone."""
 
 import json
+import shutil
+import sys
 
 import click
 
@@ -28,5 +30,6 @@ def command(count: int, as_json: bool) -> int:
         for line in lines:
             print(json.dumps(line))
     else:
-        print(render(lines) if lines else "nothing has been tried here yet")
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None  # a line each for other programs
+        print(render(lines, width) if lines else "nothing has been tried here yet")
     return Exit.DONE

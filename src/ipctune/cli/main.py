@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ipctune import __version__
+from ipctune.cli.output import complain, drop, settle, unwritten
 from ipctune.errors import EXIT_CODES, Exit, IpctuneError
 
 __all__ = ["main"]
@@ -99,24 +100,23 @@ def _guarded(call: Callable[[], Any]) -> int:
         sys.stdout.flush()
         return code
     except IpctuneError as error:
-        _complain(error.what, error.hint)
+        settle()
+        complain(error.what, error.hint)
         return error.exit_code
     except KeyboardInterrupt:
-        _complain("ended by Ctrl-C", "")
+        settle()
+        complain("ended by Ctrl-C")
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        _drop_output()
+        drop(sys.stdout)
         return Exit.DONE
     except Exception as error:
-        _complain(f"internal error: {type(error).__name__}: {error}", _report_hint())
+        if isinstance(error, OSError) and (why := unwritten(error)):
+            drop(sys.stdout)
+            complain(f"the output can't be written: {why}")
+            return Exit.NOT_POSSIBLE
+        complain(f"internal error: {type(error).__name__}: {error}", _report_hint())
         return Exit.INTERNAL
-
-
-def _drop_output() -> None:
-    """Whoever read us is gone: nothing more can be said, and Python must not try at its end."""
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report_hint() -> str:
@@ -126,9 +126,3 @@ def _report_hint() -> str:
     if os.environ.get("IPCTUNE_DEBUG"):
         traceback.print_exc()
     return "please report this, with the output of IPCTUNE_DEBUG=1 and `ipctune inspect --json`"
-
-
-def _complain(what: str, hint: str) -> None:
-    print(f"ipctune: {what}", file=sys.stderr)
-    if hint:
-        print(f"  {hint}", file=sys.stderr)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from ipctune import __version__
+from ipctune.cli.output import complain, drop, settle, unwritten
 from ipctune.errors import EXIT_CODES, Exit, IpctuneError
 
 __all__ = ["main"]
@@ -39,9 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _complain("ended by Ctrl-C", "", Exit.INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop(sys.stdout)
         return Exit.DONE
     except Exception as error:
+        if isinstance(error, OSError) and (why := unwritten(error)):
+            drop(sys.stdout)
+            return _complain(f"the output can't be written: {why}", "", Exit.NOT_POSSIBLE)
         if os.environ.get("IPCTUNE_DEBUG"):
             raise
         hint = "please report this, with the output of IPCTUNE_DEBUG=1"
@@ -116,9 +120,8 @@ def _seconds(text: str) -> float:
 
 
 def _complain(what: str, hint: str, code: Exit) -> int:
-    print(f"ipctune: {what}", file=sys.stderr)
-    if hint:
-        print(f"  {hint}", file=sys.stderr)
+    settle()
+    complain(what, hint)
     return code
 
 

@@ -7,6 +7,7 @@ from argparse import Namespace
 from dataclasses import asdict
 
 from ipctune.errors import Exit, NotPossible
+from ipctune.host.state import hidden_state
 from ipctune.journal.lasting import files_there
 from ipctune.journal.session import revert
 from ipctune.journal.store import open_journal
@@ -22,11 +23,14 @@ def run(args: Namespace) -> int:
     """
     journal = open_journal(create=False)
     outcomes = [] if journal is None else revert(journal)
-    unknown = files_there()
+    unknown, hidden = files_there(), hidden_state()
     if getattr(args, "json", False):
         print(json.dumps([asdict(part) for part in outcomes]), flush=True)
     elif outcomes or not unknown:
-        print(render(outcomes), flush=True)
+        print(render(outcomes, whose=" of yours" if hidden else ""), flush=True)
+    if hidden:
+        print(f"what root may have set can't be seen by this user ({hidden}):", file=sys.stderr)
+        print("sudo ipctune revert", file=sys.stderr)
     if unknown:
         _name(unknown)
     return Exit.DONE

@@ -26,9 +26,10 @@ from ipctune.journal.launch import systemd
 from ipctune.journal.session import exclusive
 from ipctune.journal.store import UNDO, Journal, open_journal
 from ipctune.knobs.model import Kind
+from ipctune.report.causes import render_why
 from ipctune.report.commit import render as render_commit
 from ipctune.report.style import Style
-from ipctune.report.tune import render, render_plan, render_trial, render_why
+from ipctune.report.tune import render, render_plan, render_trial
 from ipctune.report.watch import after_watch, render_watch
 from ipctune.report.words import named
 from ipctune.tune.beside import beside_seconds
@@ -73,7 +74,9 @@ class _Screen(Progress):
     def consent(self, plan: Plan, seconds: float) -> bool:
         state = self._journal.state.path
         places = (str(state), *(self._lasting(plan) if self._make_last else ()))
-        self.say("\n" + render_plan(plan, seconds, str(state / UNDO), places, self._style, guard=self._asked.guard))
+        asked, undo = self._asked, str(state / UNDO)
+        shown = render_plan(plan, seconds, undo, places, self._style, guard=asked.guard, only=asked.only)
+        self.say("\n" + shown)
         if self._dry_run:
             return False
         if not plan.writes or self._yes or not sys.stdin.isatty():
@@ -146,7 +149,13 @@ def _save(journal: Journal, result: TuneResult) -> str:
 
 def _note(journal: Journal, result: TuneResult) -> None:
     goal, line = result.settings.goal.value, result.settings.command
-    told = {"kept": result.kept, "goal": goal, "interrupted": result.interrupted, "stopped": result.stopped}
+    told: dict[str, Any] = {
+        "kept": result.kept,
+        "goal": goal,
+        "interrupted": result.interrupted,
+        "stopped": result.stopped,
+    }
+    told["guard"] = result.took.stopped if result.took is not None else ""
     front = sorted({s.knob for f in result.fronts for s in f.spots if s.stands_out})
     journal.note("tuned", run=result.run, command=line.command if line else "", front=front, **told)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ipctune.host.model_watch import Ceiling, Rates, WaitCause, Waiting, Watch
 from ipctune.host.rates import FULL
 
-__all__ = ["IDLE_BUSY", "IDLE_WAKES", "NAMES", "WORTH_MS", "amount", "ceiling", "judge"]
+__all__ = ["DISK_MS", "IDLE_BUSY", "IDLE_WAKES", "NAMES", "WORTH_MS", "amount", "ceiling", "judge"]
 
 WORTH_MS = 10.0
 """Waiting in ms a second from which a lever can be felt: one per cent of each second, over all programs."""
@@ -20,6 +20,10 @@ SWAP_PAGES = 50.0
 """Pages a second that come back from swap: a disk takes 0.1 to 10 ms for each, so programs surely wait for them."""
 STALL_MS = 50.0
 """Waiting for anything, in ms a second, that counts at all: five per cent of the time, and more than ticks err by."""
+DISK_MS = 250.0
+"""… for a disk: a good part of each second. PSI counts every moment in which one thread waits for one, whichever: a log
+or a journal that is written now and then makes some tens of ms on a machine whose programs nothing holds back. What
+waits for a disk from one request to the next waits most of each second."""
 WAIT_SHARE = 0.05
 """Run-queue wait as a share of the time that programs ran: a large machine waits some ms somewhere at any time."""
 FULL_PART = 0.25
@@ -101,12 +105,13 @@ def _memory(rates: Rates) -> tuple[Waiting, Waiting]:
 
 def _disk(rates: Rates, ms: float, *, hidden: bool) -> Waiting:
     busiest = max(rates.disks, key=lambda disk: disk.busy, default=None)
+    over = ms >= DISK_MS and not hidden
     if busiest is None:
-        return Waiting(WaitCause.DISK, ms, ms >= STALL_MS and not hidden, "programs wait for a disk")
+        return Waiting(WaitCause.DISK, ms, over, "programs wait for a disk")
     flushes = f", {busiest.flushes:,.0f} flushes/s (fsync)" if busiest.flushes and busiest.flushes >= 1 else ""
     who = f"; waiting now: {', '.join(rates.blocked[:3])}" if rates.blocked else ""
     words = f"{busiest.name} is busy {100 * busiest.busy:.0f} % of the time{flushes}{who}"
-    return Waiting(WaitCause.DISK, ms, ms >= STALL_MS and not hidden, words)
+    return Waiting(WaitCause.DISK, ms, over, words)
 
 
 def _full(rates: Rates) -> Waiting:

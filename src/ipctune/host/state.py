@@ -14,10 +14,11 @@ from pathlib import Path
 
 from ipctune.errors import NotPossible
 
-__all__ = ["State", "open_state", "state_path"]
+__all__ = ["State", "hidden_state", "open_state", "state_path"]
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LARGEST = 16 << 20
+_ROOTS = Path("/var/lib/ipctune")
 
 
 def state_path() -> Path:
@@ -29,13 +30,18 @@ def state_path() -> Path:
     if chosen:
         return Path(chosen)
     if os.geteuid() == 0:
-        return Path("/var/lib/ipctune")
+        return _ROOTS
     try:
         base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     except RuntimeError as error:
         hint = "set IPCTUNE_STATE to a folder of yours, or HOME"
         raise NotPossible("there is no place for the state folder: this user has no home folder", hint=hint) from error
     return Path(base) / "ipctune"
+
+
+def hidden_state() -> str:
+    """Root's folder, where it is there and not ours to read: what root set is unknown then. Else nothing."""
+    return str(_ROOTS) if os.geteuid() != 0 and _ROOTS.is_dir() and not os.access(_ROOTS, os.R_OK | os.X_OK) else ""
 
 
 @dataclass(frozen=True, slots=True)

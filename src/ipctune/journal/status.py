@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from ipctune.errors import IpctuneError
 from ipctune.host.polltime import poll_us
+from ipctune.host.state import hidden_state
 from ipctune.journal import launch
 from ipctune.journal.bootorder import whose
 from ipctune.journal.entry import Entry, Phase
 from ipctune.journal.lasting import plan_files
 from ipctune.journal.left import finished, is_over, leftovers, why_over
+from ipctune.journal.lock import MEASURING, holder
 from ipctune.journal.machine import alive, boot_id
 from ipctune.journal.restore import is_history, present
 from ipctune.journal.store import UNDO, Active, Journal
@@ -38,7 +40,10 @@ class SettingStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything that `ipctune status` knows. `polling_vcpus` is the price over the last minute or two."""
+    """Everything that `ipctune status` knows. `polling_vcpus` is the price over the last minute or two.
+
+    `measuring` is the pid of whoever measures, `hidden` root's state folder where it is not ours to read.
+    """
 
     state: str  # nothing | trying | active | committed | left behind
     folder: str
@@ -56,12 +61,16 @@ class Status:
     problems: tuple[str, ...]
     not_lasting: tuple[str, ...] = ()
     why_left: str = ""  # why nobody looks after it any more
+    measuring: int | None = None
+    hidden: str = ""
 
 
 def read_status(journal: Journal | None) -> Status:
     """Look at the journal and at the machine. None: there is no state folder, so nothing is set."""
     if journal is None:
-        return Status("nothing", "", "", "", None, None, None, (), 0, None, None, False, None, ())
+        return Status(
+            "nothing", "", "", "", None, None, None, (), 0, None, None, False, None, (), hidden=hidden_state()
+        )
     entries, damaged = journal.sound_entries()
     problems = [error.what for error in damaged]
     try:
@@ -93,6 +102,8 @@ def read_status(journal: Journal | None) -> Status:
         polling_vcpus=_polling(running),
         problems=tuple(problems),
         why_left=_why_left(active, running),
+        measuring=holder(journal.state, MEASURING),
+        hidden=hidden_state(),
         not_lasting=plan_files(active.kept, systemd=launch.systemd()).missing if active and active.committed else (),
     )
 

@@ -15,7 +15,8 @@ __all__ = ["on_fronts", "price_text", "render_fronts"]
 _NAME, _PLOT, _ROWS = 24, 28, 4
 _LEGEND = (
     "Capitals are on the front: nothing else that was tried gives as much for less. Small letters are dominated, or "
-    "the same as changing nothing (·). Only what was shown counts: a gain or price that may be nil stands as 0."
+    "the same as changing nothing (·); + is where several meet. Only what was shown counts: a gain or price that may "
+    "be nil stands as 0."
 )
 
 

@@ -9,6 +9,7 @@ from ipctune.host.findings_limits import amount
 from ipctune.host.findings_machine import missing_privileges
 from ipctune.host.model import Host, Limit
 from ipctune.host.text import cpu_ranges
+from ipctune.report.fit import fit
 from ipctune.report.inspect_all import details
 from ipctune.report.style import PLAIN, Style
 
@@ -229,7 +230,7 @@ def _limit_row(limit: Limit) -> str:
     use = ("~" if limit.estimated else "") + amount(limit.use, limit.unit)
     row = f" {limit.name:<29} {use:>12} {amount(limit.value, limit.unit):>12}  {limit.effect}"
     who = f"{'':<4}{limit.who}" if limit.who else ""
-    return row[:WIDTH].rstrip() + (f"\n{who}"[: WIDTH + 1] if who else "")
+    return fit(row.rstrip(), WIDTH) + (f"\n{fit(who, WIDTH)}" if who else "")
 
 
 def _not_to_do(result: Inspection, everything: bool) -> list[str]:

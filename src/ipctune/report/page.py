@@ -17,6 +17,7 @@ from ipctune.report.front import render_fronts
 from ipctune.report.style import PLAIN
 from ipctune.report.ticket import Waking, asked, machine
 from ipctune.report.words import duration, effect, load_name, micro, plain, share, value
+from ipctune.tune.evidence import UNKNOWN
 from ipctune.tune.goals import metric, metric_name
 from ipctune.tune.model import ArmFigures, Bottleneck, Goal, LoadResult, Outcome, Settings, Trial, TuneResult
 
@@ -96,6 +97,8 @@ def _causes(result: TuneResult) -> Iterator[str]:
         yield "- No cause was looked at"
     elif result.bottleneck == "none":
         yield "- No bottleneck that this tool knows of"
+    elif result.bottleneck == UNKNOWN:
+        yield "- The bottleneck could not be told"
 
 
 def _share(cause: Bottleneck) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ipctune.host.finding import Finding
 from ipctune.host.findings_limits import amount
+from ipctune.report.fit import fit
 from ipctune.report.style import PLAIN, Style
 from ipctune.services.model import Holder, Object, Pair, Report, Use
 from ipctune.services.orphans import Removal
@@ -95,7 +96,7 @@ def _uses(report: Report, style: Style, everything: bool) -> Iterator[str]:
         return
     yield style.dim(f"{'fullest limits':<28} {'use':>11} {'limit':>11}  who, what")
     for use in shown if everything else shown[:_USES]:
-        yield use_row(use)[:_WIDTH].rstrip()
+        yield from _row(use_row(use), everything)
         if everything and use.effect:
             yield f"    {use.effect}"
     yield from _left(len(shown) - _USES, everything)
@@ -109,7 +110,8 @@ def _objects(objects: Sequence[Object], style: Style, everything: bool) -> Itera
     yield style.dim(f"{'IPC objects':<26} {'owner':<10} {'size':>10}  who has it")
     ordered = sorted(objects, key=lambda one: (not one.orphan, one.place, one.kind, one.id))
     for one in ordered if everything else ordered[:_OBJECTS]:
-        yield f" {one.id[:25]:<25} {one.user[:10]:<10} {_size(one):>10}  {_holders(one)}"[:_WIDTH].rstrip()
+        name = one.id if everything else fit(one.id, 25)
+        yield from _row(f" {name:<25} {fit(one.user, 10):<10} {_size(one):>10}  {_holders(one)}", everything)
         if everything and one.remove and one.orphan:
             yield f"    {one.remove}"
     yield from _left(len(ordered) - _OBJECTS, everything)
@@ -151,9 +153,14 @@ def _pairs(pairs: Sequence[Pair], style: Style, everything: bool) -> Iterator[st
     yield style.dim("who talks to whom")
     rows = sorted(merged.items(), key=lambda item: (-item[1], item[0]))
     for (kind, a, b, what), count in rows if everything else rows[:_PAIRS]:
-        yield f" {kind:<5} {count:>5}  {a} -> {b}{f'  {what}' if what else ''}"[:_WIDTH]
+        yield from _row(f" {kind:<5} {count:>5}  {a} -> {b}{f'  {what}' if what else ''}", everything, 14)
     yield from _left(len(rows) - _PAIRS, everything)
     yield ""
+
+
+def _row(text: str, everything: bool, indent: int = 29) -> list[str]:
+    """A row of a table: folded below its second column where everything is shown, else shortened."""
+    return _wrapped(text.rstrip(), "", " " * indent) if everything else [fit(text.rstrip(), _WIDTH)]
 
 
 def _left(count: int, everything: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from time import localtime, strftime
 
 from ipctune.journal.status import SettingStatus, Status
+from ipctune.report.fit import fit
 from ipctune.report.style import PLAIN, Style
 
 __all__ = ["render"]
@@ -10,7 +11,7 @@ __all__ = ["render"]
 
 def render(status: Status, style: Style = PLAIN, *, verdict: str = "", effects: dict[str, str] | None = None) -> str:
     """What is set, was, since when; its price; how to undo it. `verdict` says whether the last run still counts."""
-    lines = [_headline(status, style), *_problems(status, style)]
+    lines = [_headline(status, style), *_under_way(status), *_unseen(status, style), *_problems(status, style)]
     if status.settings:
         lines += ["", style.dim(f"{'setting':<38}{'was':<10}{'set to':<10}{'now':<10}since")]
         lines += [_line(s, style, (effects or {}).get(s.knob, "")) for s in status.settings]
@@ -21,7 +22,7 @@ def render(status: Status, style: Style = PLAIN, *, verdict: str = "", effects: 
 def _headline(status: Status, style: Style) -> str:
     clock = strftime("%H:%M:%S", localtime(status.until)) if status.until else ""
     return {
-        "nothing": "nothing is set",
+        "nothing": "nothing of yours is set" if status.hidden else "nothing is set",
         "trying": f"a run is under way (pid {status.tuner}): what it tries comes back by itself",
         "active": style.bold("ACTIVE, NOT COMMITTED")
         + f"\ngoes back by itself in {_minutes(status.seconds_left)} (at {clock}):"
@@ -31,6 +32,20 @@ def _headline(status: Status, style: Style) -> str:
         "left behind": style.yellow(f"LEFT BEHIND ({status.why_left})" if status.why_left else "LEFT BEHIND")
         + ": `ipctune revert` puts it back",
     }[status.state]
+
+
+def _under_way(status: Status) -> list[str]:
+    """Who measures: a run that has not set anything yet leaves no other trace."""
+    pid = status.tuner or status.measuring
+    ends = f"Ctrl-C there, or kill {pid}, ends it with everything back"
+    if status.state == "trying":
+        return [ends]
+    return [] if pid is None else [f"a run is under way, and measures (pid {pid}):", ends]
+
+
+def _unseen(status: Status, style: Style) -> list[str]:
+    what = f"what root may have set can't be seen by this user ({status.hidden}):"
+    return [style.yellow(what), "sudo ipctune status"] if status.hidden else []
 
 
 def _problems(status: Status, style: Style) -> list[str]:
@@ -45,7 +60,7 @@ def _line(s: SettingStatus, style: Style, effect: str) -> str:
     since = strftime("%H:%M", localtime(s.since)) if s.since else ""
     name = f"{s.title} {s.part}" if s.part not in s.title else s.title
     now = s.now if s.now is not None else "?"
-    text = f"{name[:37]:<38}{s.was[:9]:<10}{s.wanted[:9]:<10}{now[:9]:<10}{since}"
+    text = f"{fit(name, 37):<38}{fit(s.was, 9):<10}{fit(s.wanted, 9):<10}{fit(now, 9):<10}{since}"
     note = "" if s.state == "in force" else style.yellow(f"  {s.state}")
     return text + note + (f"\n  {effect}" if effect else "")
 

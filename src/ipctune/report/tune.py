@@ -1,73 +1,55 @@
-"""The screens of `tune`: why, plan, what was tried, the result. Pure functions from values to text."""
+"""The screens of `tune`: plan, what was tried, the result. Pure functions from values to text."""
 
 from collections.abc import Sequence
 from time import localtime, strftime
 
 from ipctune.knobs.registry import KNOBS
 from ipctune.report.apart import render_apart
+from ipctune.report.causes import cause_words, title
 from ipctune.report.figures import figures, folded
 from ipctune.report.front import render_fronts
 from ipctune.report.style import Style
 from ipctune.report.took import bystander_line, render_took
 from ipctune.report.watch import CAUSES, render_watch
-from ipctune.report.words import duration, effect, load_name, micro, named, percent, value
+from ipctune.report.words import duration, effect, load_name, named, percent, value
 from ipctune.report.words import share as percentage
 from ipctune.tune.bounds import BOUNDS
-from ipctune.tune.evidence import LEAST_SHARE, Evidence
+from ipctune.tune.evidence import LEAST_SHARE, UNKNOWN
 from ipctune.tune.goals import judge, lower
 from ipctune.tune.model import Goal, NotTried, Outcome, Trial, TuneResult
 from ipctune.tune.plan import Candidate, Plan
 
-__all__ = ["render", "render_plan", "render_trial", "render_why"]
+__all__ = ["render", "render_plan", "render_trial"]
 
-_BAR = 26
 _STARTED = {"placement": "`taskset -c VCPU`", "sched-batch": "`chrt --batch 0`"}
 """How a command is started so that it inherits what was tried on it."""
 _THEIRS = {"placement": "Belongs to the programs (`taskset -c VCPU PROGRAM`, or CPUAffinity= in their units)"}
 """What their owner types."""
 
 
-def render_why(found: Evidence, style: Style) -> str:
-    """The bottleneck with its evidence: a bar for each cause that was looked at."""
-    head = f"{micro(found.p50_ns)} round trip across two vCPUs (64-byte pipe)" if found.p50_ns else ""
-    lines = [_title("2  WHY", head, style), *(line for note in found.notes for line in folded(note, "   "))]
-    for cause in found.bottlenecks:
-        lines.append(f"   {cause.title:<26}{_bar(cause.share)} {_share(cause.share, cause.low, cause.high)}")
-        lines += [style.dim(line) for text in cause.evidence for line in folded(text)]
-    named = next((b.title for b in found.bottlenecks if b.cause == found.bottleneck), "")
-    lines.append(
-        f"   -> {style.bold(f'The bottleneck: {named}.') if named else 'No bottleneck that this tool knows of.'}"
-    )
-    return "\n".join(lines)
-
-
-def _bar(share: float | None) -> str:
-    full = round(_BAR * min(1.0, max(0.0, share or 0.0)))
-    return "█" * full + "░" * (_BAR - full)
-
-
-def _share(share: float | None, low: float | None, high: float | None) -> str:
-    if share is None:
-        return "unknown"
-    if low is None and high is not None:
-        return f"at most {percentage(high)}"
-    if low is None or high is None:
-        return percentage(share)
-    return f"{percentage(share)} ({max(0.0, low) * 100:.0f} … {max(0.0, high) * 100:.0f})"
-
-
 def render_plan(
-    plan: Plan, seconds: float, undo: str, places: Sequence[str], style: Style, *, guard: bool = True
+    plan: Plan,
+    seconds: float,
+    undo: str,
+    places: Sequence[str],
+    style: Style,
+    *,
+    guard: bool = True,
+    only: Sequence[str] = (),
 ) -> str:
-    """What is going to be set, how it comes back, and every path that may be written."""
-    lines = [_title("3  PLAN", f"about {duration(seconds)}", style)]
+    """What is going to be set, how it comes back, and every path that may be written.
+
+    `only` are the settings that the user named: of them each is told why it is not tried.
+    """
+    lines = [title("3  PLAN", f"about {duration(seconds)}", style)]
     lines.append(style.dim(f"   {'try':<34}{'now -> tried':<16}{'scope':<10}comes back"))
     for c in plan.candidates:
         arrow = f"{c.describe_now()} -> {c.knob.describe(c.value)}"
         lines.append(f"   {_clip(_name(c), 33):<34}{_clip(arrow, 15):<16}{_clip(c.knob.scope, 9):<10}{c.knob.undo}")
     lines += [style.yellow(line) for note in plan.notes for line in folded(note, "   ")]
-    if plan.not_tried:
-        lines.append(f"   Not tried: {len(plan.not_tried)} other settings (--dry-run lists them and why).")
+    lines += [style.yellow(line) for line in _not_tried(plan.not_tried, only)]
+    if others := sum(left.knob not in only for left in plan.not_tried):
+        lines.append(f"   Not tried: {others} other settings (--dry-run lists them and why).")
     lines.append("   Writes nothing but:")
     lines += [f"     {path}" for path in (*plan.writes, *places)]
     first = f"Your services come first. {BOUNDS}" if guard else "--no-guard: it neither pauses nor stops for others."
@@ -75,6 +57,12 @@ def render_plan(
     if plan.writes:
         lines.append(f"   Undo without ipctune: sh {undo}")
     return "\n".join(lines)
+
+
+def _not_tried(left: Sequence[NotTried], only: Sequence[str]) -> list[str]:
+    """What the user named, and why it is not tried: it is missed where the others are not."""
+    named = [f"Not tried, though named: {one.knob}: {one.why}." for one in left if one.knob in only]
+    return [line for text in named for line in folded(text, "   ")]
 
 
 def _name(candidate: Candidate) -> str:
@@ -96,13 +84,15 @@ def _outcome(outcome: Outcome, style: Style) -> str:
 
 def render(result: TuneResult, style: Style, *, details: bool = False) -> str:
     """The result. Where nothing is kept it leads with what there is, never with a bare no."""
-    lines = [_title("5  RESULT", _subtitle(result), style)]
+    lines = [title("5  RESULT", _subtitle(result), style)]
     lines += _kept(result, style) if result.kept else _nothing(result, style)
     for a in result.advice:
         lines += folded(f"Note: {a.text}" + (f" ({a.figure})" if a.figure else ""), "   ")
     lines += _advice_trials(result)
     lines += render_fronts(result.fronts, style)
     lines += _spoiled(result.trials)
+    if not result.trials:
+        lines += _not_tried([left for left in result.not_tried if not left.seconds], result.settings.only)
     lines += _no_time(result.not_tried)
     lines += render_took(result.took, style) if result.took is not None and not result.stopped else []
     if details:
@@ -194,19 +184,23 @@ def _nothing(result: TuneResult, style: Style) -> list[str]:
     if result.needs_root:
         what = ", ".join(KNOBS[name].title for name in result.needs_root if name in KNOBS)
         return [
-            f"   {style.bold(_cause(result))}. What can help needs root:",
+            f"   {style.bold(cause_words(result))}. What can help needs root:",
             *folded(f"{what}", "     "),
             "   sudo ./run (or: sudo ipctune tune) tries each, and takes back what does not help.",
         ]
     advice = [t for t in result.trials if t.outcome is Outcome.ADVICE]
     if advice:
-        return [f"   {style.bold(_cause(result))}. What helps belongs to the programs, not to the machine:"]
+        return [f"   {style.bold(cause_words(result))}. What helps belongs to the programs, not to the machine:"]
     refused = [t for t in result.trials if t.outcome is Outcome.REFUSED]
     if refused or any(n.seconds for n in result.not_tried):
-        head = f"   {style.bold(_cause(result))}; not everything that could help was tried:"
-        return [head, *(f"   {t.title} {value(t.value)}: {t.why}" for t in refused)]
+        head = folded(f"{cause_words(result)}; not everything that could help was tried:", "   ")
+        head = [line.replace(cause_words(result), style.bold(cause_words(result))) for line in head]
+        return [*head, *(f"   {t.title} {value(t.value)}: {t.why}" for t in refused)]
+    if result.bottleneck == UNKNOWN and result.bottlenecks:
+        what = "nothing that was tried helps" if result.trials else "nothing here could be tried"
+        return folded(f"{cause_words(result)}, and {what}.", "   ")
     if result.bottleneck != "none":
-        return [f"   {style.bold(_cause(result))}, and no setting of this machine changes that."]
+        return [f"   {style.bold(cause_words(result))}, and no setting of this machine changes that."]
     return _none_found(result, style)
 
 
@@ -237,15 +231,6 @@ def _cut(result: TuneResult, style: Style) -> list[str]:
     if trials or result.bottlenecks or result.watch is None:
         return trials or ["   nothing yet"]
     return render_watch(result.watch, style).splitlines()
-
-
-def _cause(result: TuneResult) -> str:
-    """The bottleneck with its share, as the start of a sentence."""
-    cause = next((b for b in result.bottlenecks if b.cause == result.bottleneck), None)
-    if cause is None:
-        return "No bottleneck was named" if result.bottleneck == "none" else f"The bottleneck is {result.bottleneck}"
-    explains = "explains" if cause.low is not None or cause.high is None else "may explain up to"
-    return f"{cause.title[:1].upper()}{cause.title[1:]} {explains} {percentage(cause.share or 0)} of the time"
 
 
 def _best(trials: Sequence[Trial], goal: Goal) -> Trial | None:
@@ -295,10 +280,6 @@ def _no_time(not_tried: Sequence[NotTried]) -> list[str]:
 
 def _indent(line: str) -> str:
     return f"     {line}"
-
-
-def _title(name: str, note: str, style: Style) -> str:
-    return style.bold(f"{name:<12}") + style.dim(note)
 
 
 def _clip(text: str, width: int) -> str:

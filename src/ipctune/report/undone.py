@@ -7,13 +7,13 @@ from ipctune.journal.restore import Restored, Result
 __all__ = ["render"]
 
 
-def render(outcomes: Sequence[Restored]) -> str:
-    """A line a setting; nothing to do is said as well."""
+def render(outcomes: Sequence[Restored], *, whose: str = "") -> str:
+    """A line a setting; nothing to do is said as well, with `whose` settings were looked for."""
     lines = [_line(part) for part in outcomes if part.result is not Result.HISTORY]
     history = len(outcomes) - len(lines)
     if history:
         lines.append(f"{history} settings of an earlier boot or another namespace: nothing to restore")
-    return "\n".join(lines) if lines else "nothing was set"
+    return "\n".join(lines) if lines else f"nothing{whose} was set"
 
 
 def _line(part: Restored) -> str:

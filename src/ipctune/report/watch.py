@@ -2,7 +2,7 @@
 
 from textwrap import wrap
 
-from ipctune.host.is_it_ipc import NAMES, amount
+from ipctune.host.is_it_ipc import NAMES, STALL_MS, amount
 from ipctune.host.model_watch import Ceiling, ProgramRates, Rates, WaitCause, Watch
 from ipctune.report.style import PLAIN, Style
 
@@ -68,7 +68,16 @@ def _others(rates: Rates) -> list[str]:
     queue = "unknown" if rates.run_wait_ms is None else f"{rates.run_wait_ms:,.1f} ms/s"
     fullest = rates.fullest
     full = "unknown" if fullest is None else f"{100 * fullest.busy:.0f} %"
-    words = (f"steal {steal}", f"swap {swap}", f"disk {disk * 100:.0f} %", f"run queue {queue}", f"fullest vCPU {full}")
+    io = rates.stalled_ms("io")
+    waits = rates.iowait_ms if io is None else io
+    waited = f" ({waits:,.0f} ms/s waiting)" if waits >= STALL_MS else ""
+    words = (
+        f"steal {steal}",
+        f"swap {swap}",
+        f"disk {disk * 100:.0f} %{waited}",
+        f"run queue {queue}",
+        f"fullest vCPU {full}",
+    )
     return [word.replace(" ", "\xa0") for word in words]
 
 

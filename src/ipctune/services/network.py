@@ -23,7 +23,7 @@ from ipctune.services.diag import (
 )
 from ipctune.services.model import Holder, Use
 from ipctune.services.processes import Process, Processes
-from ipctune.services.spaces import NET, Seen, visit
+from ipctune.services.spaces import NET, Seen, visit, why_not
 
 __all__ = ["NetSpace", "Sampled", "ephemeral_uses", "network_uses", "open_spaces", "port_range", "sample", "table_uses"]
 
@@ -86,7 +86,7 @@ def open_spaces(processes: Processes) -> tuple[list[NetSpace], list[Unseen]]:
             else:
                 seen, asked = _settings(), open_diag()
         except (OSError, NotImplementedError) as error:
-            unseen.append(Unseen(f"sockets ({place or 'this namespace'})", str(error)))
+            unseen.append(Unseen(f"sockets ({place or 'this namespace'})", why_not(error)))
             continue
         found.append(NetSpace(process, place, {key: str(value) for key, value in seen.items()}, asked))
     return found, unseen

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from ipctune.host.calls import CLONE_NEWIPC, CLONE_NEWNET, setns
 
-__all__ = ["IPC", "NET", "Seen", "visit"]
+__all__ = ["IPC", "NET", "Seen", "visit", "why_not"]
 
 IPC, NET = ("ipc", CLONE_NEWIPC), ("net", CLONE_NEWNET)
 _PATIENCE_S = 5.0
@@ -45,6 +45,13 @@ def visit(pid: int, kind: tuple[str, int], look: Callable[[], tuple[Seen, int | 
     finally:
         ours.close()
         os.waitpid(child, 0)
+
+
+def why_not(error: Exception) -> str:
+    """Why a namespace was not entered, in words: mostly the process that stands in it has ended since it was listed."""
+    if isinstance(error, FileNotFoundError | ProcessLookupError):
+        return "ended meanwhile"
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _child(out: socket.socket, target: int, kind: int, look: Callable[[], tuple[Seen, int | None]]) -> None:

@@ -15,7 +15,7 @@ from ipctune.host.model import Unseen
 from ipctune.host.text import number
 from ipctune.services.model import Holder, Object, Use
 from ipctune.services.processes import Process, Processes
-from ipctune.services.spaces import IPC, Seen, visit
+from ipctune.services.spaces import IPC, Seen, visit, why_not
 
 __all__ = ["IpcSpace", "queue_bytes", "read_spaces", "space_objects", "space_uses", "user_queue_bytes"]
 
@@ -63,7 +63,7 @@ def read_spaces(processes: Processes) -> tuple[list[IpcSpace], list[Unseen]]:
             seen, _ = visit(process.pid, IPC, _look)
         except (OSError, NotImplementedError) as error:
             if place:
-                unseen.append(Unseen(f"System V objects ({place})", str(error)))
+                unseen.append(Unseen(f"System V objects ({place})", why_not(error)))
                 continue
             seen = _files() | {"queues": _queues("/dev/mqueue")}  # our own needs no entering
         found.append(_space(process, place, seen))

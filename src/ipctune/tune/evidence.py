@@ -24,12 +24,24 @@ from ipctune.tune.causes import (
 )
 from ipctune.tune.model import Advice, Bottleneck, Goal, Settings
 
-__all__ = ["LEAST_SHARE", "NONE", "Evidence", "gather", "name_bottleneck", "sure_causes", "wake_curve"]
+__all__ = [
+    "LEAST_SHARE",
+    "NONE",
+    "UNKNOWN",
+    "Evidence",
+    "gather",
+    "name_bottleneck",
+    "sure_causes",
+    "wake_curve",
+    "worth_trying",
+]
 
 LEAST_SHARE = 0.10
 """A cause that explains less of the time than this is not called the bottleneck."""
 NONE = "none"
 """What is said where no cause explains that much."""
+UNKNOWN = "unknown"
+"""… and where nothing tells how much the causes explain."""
 _SHORTEST = 0.04
 _LEAST_PAIRS = 6
 _MORE_PAIRS = 24  # where six or ten left it open, and nothing else would use the time
@@ -114,6 +126,12 @@ def sure_causes(causes: Sequence[Bottleneck]) -> tuple[str, ...]:
     """The causes that surely explain enough to be named, the largest first."""
     sure = [b for b in causes if b.low is not None and b.low >= LEAST_SHARE]
     return tuple(b.cause for b in sorted(sure, key=lambda b: -(b.share or 0.0)))
+
+
+def worth_trying(bottleneck: str, causes: Sequence[Bottleneck]) -> tuple[str, ...]:
+    """The causes that a setting is tried against, the likeliest first; of an unknown share a trial alone can tell."""
+    open_still = [b.cause for b in causes if bottleneck == UNKNOWN and b.share is None]
+    return tuple(dict.fromkeys((bottleneck, *sure_causes(causes), *open_still)))
 
 
 def wake_curve(host: Host, rng: random.Random, block: float, tick: Callable[[str], None]) -> Curve | None:

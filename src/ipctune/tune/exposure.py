@@ -14,7 +14,7 @@ from ipctune.bench.curve import Curve, knee, suggest_poll_ns
 from ipctune.host.model import Host
 from ipctune.host.polltime import halts
 from ipctune.knobs.model import Cause
-from ipctune.tune.evidence import NONE, Evidence, wake_curve
+from ipctune.tune.evidence import NONE, UNKNOWN, Evidence, wake_curve
 from ipctune.tune.measure import measured
 from ipctune.tune.model import Bottleneck, Settings
 from ipctune.tune.point import Point, load_of, points_of
@@ -64,12 +64,18 @@ def watch(
     else:
         settings = replace(settings, block=max(settings.block, statistics.mean(each) - settings.rest))
     exposed = max((_exposed(found, curve) for found in runs), key=lambda b: b.high or 0.0)
-    named = exposed.cause if exposed.high is None or exposed.high >= LEAST_BOUND else NONE
     notes = tuple(_note(point, found) for point, found in zip(points, runs, strict=True))
     if isinstance(workload, Command):
         notes += workload.notes
     p50 = curve.points[0].p50_ns if curve else None
-    return settings, Evidence((exposed,), named, curve, _hints(curve), p50, unseen=_UNSEEN, notes=notes)
+    return settings, Evidence((exposed,), _named(exposed), curve, _hints(curve), p50, unseen=_UNSEEN, notes=notes)
+
+
+def _named(exposed: Bottleneck) -> str:
+    """A share that nothing tells is no bottleneck, and its absence not shown either."""
+    if exposed.high is None:
+        return UNKNOWN
+    return exposed.cause if exposed.high >= LEAST_BOUND else NONE
 
 
 def _run(point: Point, settings: Settings, rng: random.Random, tick: Callable[[str], None]) -> _Run:

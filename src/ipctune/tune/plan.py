@@ -7,7 +7,7 @@ from ipctune.host.model import Host
 from ipctune.knobs.files import ALLOWED
 from ipctune.knobs.model import Cause, Hints, Kind, Knob, Scope, Value
 from ipctune.knobs.registry import KNOBS
-from ipctune.tune.evidence import Evidence, sure_causes
+from ipctune.tune.evidence import Evidence, worth_trying
 from ipctune.tune.model import Advice, Goal, NotTried, Settings
 from ipctune.workload.model import Adjustable, Workload
 
@@ -53,7 +53,7 @@ def make_plan(host: Host, settings: Settings, evidence: Evidence, workload: Work
     hints = {**evidence.hints, **_target_hints(settings)}
     found: list[Candidate] = []
     left: list[NotTried] = []
-    order = _named(evidence)
+    order = worth_trying(evidence.bottleneck, evidence.bottlenecks)
     for knob in KNOBS.values():
         why = _left_out(host, knob, settings, order, workload)
         values = () if why else knob.candidates(host, hints)
@@ -115,11 +115,6 @@ def _of_target(knob: Knob, settings: Settings, workload: Workload | None) -> str
 def _titled(knob: Knob, workload: Workload | None) -> Knob:
     """The knob as it is called where a command of the user's is measured."""
     return knob if workload is None else replace(knob, title=_FROM_OUTSIDE.get(knob.id, knob.title))
-
-
-def _named(evidence: Evidence) -> tuple[str, ...]:
-    """Every cause that surely explains enough, the largest first: a second one is worth a trial too."""
-    return tuple(dict.fromkeys((evidence.bottleneck, *sure_causes(evidence.bottlenecks))))
 
 
 def _rank(knob: Knob, order: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from ipctune.host.model import Host
 from ipctune.host.model_watch import Watch
 from ipctune.knobs.model import Kind
 from ipctune.knobs.registry import KNOBS
-from ipctune.tune.evidence import Evidence, sure_causes
+from ipctune.tune.evidence import UNKNOWN, Evidence, worth_trying
 from ipctune.tune.guard import Guard
 from ipctune.tune.model import Advice, Bottleneck, NotTried, Outcome, Proof, Refusal, Settings, Trial, TuneResult
 from ipctune.tune.pareto import fronts
@@ -82,7 +82,7 @@ def result_of(host: Host, findings: Findings, started: float) -> TuneResult:
         baseline_p50_ns=evidence.p50_ns if evidence else None,
         awake_p50_ns=evidence.curve.awake_ns if evidence and evidence.curve else None,
         bottlenecks=tuple(causes),
-        bottleneck=evidence.bottleneck if evidence else "refused" if findings.refusals else "unknown",
+        bottleneck=evidence.bottleneck if evidence else "refused" if findings.refusals else UNKNOWN,
         refusals=tuple(findings.refusals),
         trials=tuple(findings.trials),
         not_tried=tuple(findings.not_tried),
@@ -106,7 +106,7 @@ def _needs_root(host: Host, evidence: Evidence | None) -> tuple[str, ...]:
     """Knobs of the machine that can help against what was named, and that we may not set."""
     if host.privileges.root or evidence is None:
         return ()
-    named = {evidence.bottleneck, *sure_causes(evidence.bottlenecks)}
+    named = {*worth_trying(evidence.bottleneck, evidence.bottlenecks)}
     root = replace(host, privileges=replace(host.privileges, euid=0))
     found = [k for k in KNOBS.values() if k.helps & named and k.kind in (Kind.FILES, Kind.LEASE)]
     return tuple(

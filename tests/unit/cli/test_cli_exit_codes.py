@@ -5,7 +5,9 @@ import json
 import pytest
 from tests.unit.cli.conftest import Cli
 
-from ipctune.errors import Exit
+from ipctune.cli.knob_names import knob_named
+from ipctune.errors import Exit, WrongUse
+from ipctune.knobs.registry import KNOBS
 
 _WRONG = [
     ("nonsense",),
@@ -65,6 +67,21 @@ def test_an_unknown_knob_is_answered_with_those_there_are(cli: Cli, words: tuple
     assert cli(*words).err == "ipctune: there is no knob nonsense\n  one of helps, idles\n"
 
 
+def test_many_names_fit_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ipctune.cli.knob_names.KNOBS", {f"knob-{n:03}": KNOBS["haltpoll"] for n in range(60)})
+    with pytest.raises(WrongUse) as wrong:
+        knob_named("nonsense")
+    assert max(map(len, f"  {wrong.value.hint}".splitlines())) <= 80
+    assert "knob-059" in wrong.value.hint
+
+
+def test_a_command_and_a_server_exclude_each_other(cli: Cli) -> None:
+    for more in ((), ("--metric", "(.)")):
+        answer = cli("tune", "--command", "a", "--workload", "redis", *more)
+        assert answer.code == Exit.WRONG_USE
+        assert "--command and --workload exclude each other" in answer.err
+
+
 @pytest.mark.parametrize("words", [("verify",), ("keep",), ("commit", "--yes"), ("why", "helps")], ids=" ".join)
 def test_nothing_active_is_3_with_what_to_do(cli: Cli, words: tuple[str, ...]) -> None:
     answer = cli(*words)
@@ -122,6 +139,8 @@ def test_ctrl_c_in_a_run_is_130_with_everything_back_and_saved(cli: Cli) -> None
     assert json.loads(answer.out)["interrupted"]
     assert set(cli.machine.state.values()) == {"0"}
     assert cli("why", "helps").code == Exit.DONE
+    assert json.loads(cli("log", "--json").out.splitlines()[-1])["interrupted"]
+    assert "INTERRUPTED before its end" in cli("log").out
     assert cli("status").out == "nothing is set\n"
 
 

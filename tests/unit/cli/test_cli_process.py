@@ -51,6 +51,18 @@ def test_a_reader_that_goes_away_is_no_error(words: tuple[str, ...], module: str
     assert (process.returncode, said) == (0, "")
 
 
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("module", ["ipctune", "ipctune.cli.plain"])
+@pytest.mark.parametrize("words", [("inspect", "--json"), ("status",), ("--help",)], ids=" ".join)
+def test_a_full_device_is_one_line_and_3(words: tuple[str, ...], module: str, unbuffered: bool) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    process = start(*words, stdout=full, unbuffered=unbuffered, module=module)
+    os.close(full)
+    _, said = process.communicate(timeout=60)
+    assert said == "ipctune: the output can't be written: No space left on device\n"
+    assert process.returncode == 3
+
+
 # Lines that are too long now, to be broken in their pages.
 _LONG = {
     "  Needs:   something that is active (`ipctune status`), and root for what root set.",

@@ -1,6 +1,7 @@
 """A whole life at the command line: tune, status, why, log, verify, keep, revert, uninstall; text and JSON."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ import pytest
 from tests.unit.cli.conftest import Cli
 from tests.unit.host.watched import made_rates
 
+from ipctune.cli.plain import main as plain_main
 from ipctune.errors import Exit, NotPossible
 from ipctune.host.model_watch import Rates
 from ipctune.host.state import state_path
+from ipctune.journal.lock import measuring
 from ipctune.journal.status import Status
+from ipctune.journal.store import open_journal
 from ipctune.tune.model import Outcome, TuneResult
 from ipctune.tune.verify import Verified
 
@@ -241,6 +245,31 @@ def test_what_was_measured_is_shown_on_a_full_disk(cli: Cli, monkeypatch: pytest
     assert answer.code == Exit.DONE
     assert values(answer.out)["kept"] == {"helps": {"helps": "1"}}
     assert "not saved: no space left on device" in answer.err
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_without_root_what_root_set_is_not_called_nothing(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, plain: bool
+) -> None:
+    monkeypatch.setattr("ipctune.host.state._ROOTS", tmp_path)
+    monkeypatch.setattr("ipctune.host.state.os.access", lambda *_: False)
+    monkeypatch.setattr("ipctune.journal.lasting.files_there", lambda *_: [])
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    for word in ("status", "revert"):
+        code = plain_main([word]) if plain else (answer := cli(word)).code
+        shown = capsys.readouterr() if plain else answer
+        assert code == Exit.DONE
+        assert shown.out.startswith("nothing of yours ")
+        assert f"can't be seen by this user ({tmp_path}):\nsudo ipctune {word}\n" in shown.out + shown.err
+
+
+def test_a_run_that_only_measures_yet_is_named_by_status(cli: Cli) -> None:
+    journal = open_journal()
+    assert journal is not None
+    with measuring(journal.state):
+        assert values(cli("status", "--json").out)["measuring"] == os.getpid()
+        assert f"a run is under way, and measures (pid {os.getpid()})" in cli("status").out
+    assert cli("status").out == "nothing is set\n"
 
 
 COMMIT = "/etc/sysctl.d/90-ipctune.conf"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.unit.host.watched import made_rates
 
-from ipctune.host.is_it_ipc import IDLE_WAKES, STALL_MS, SWAP_PAGES, ceiling, judge
+from ipctune.host.is_it_ipc import DISK_MS, IDLE_WAKES, STALL_MS, SWAP_PAGES, ceiling, judge
 from ipctune.host.model_watch import DiskRates, PressureRates, ProgramRates, Rates, VcpuRates, WaitCause, Watch
 from ipctune.report.watch import after_watch, render_watch
 
@@ -95,7 +95,7 @@ def test_short_memory_without_swap_is_named_too() -> None:
     [
         made_rates(vcpus=vcpus(0.3, 0.2, steal=0.02)),
         made_rates(swap_in=SWAP_PAGES / 2, swap_out=5000.0),
-        made_rates(vcpus=vcpus(0.2, 0.1, iowait=STALL_MS / 2500)),
+        made_rates(vcpus=vcpus(0.2, 0.1, iowait=DISK_MS / 2500)),
         made_rates(vcpus=vcpus(0.7, 0.6), run_wait_ms=STALL_MS / 2),
         made_rates(vcpus=vcpus(0.8, 0.1)),
     ],
@@ -104,6 +104,15 @@ def test_short_memory_without_swap_is_named_too() -> None:
 def test_below_its_bound_nothing_is_named(rates: Rates) -> None:
     found = answer(rates)
     assert (found.cause, found.stops) == (WaitCause.IPC, False)
+
+
+def test_a_disk_that_is_waited_for_now_and_then_is_mentioned_and_ends_nothing() -> None:
+    disk = DiskRates("vda", 0.09, 300, 1e6, 500, 0)
+    found = answer(made_rates(vcpus=BUSY, wakes=300.0, disks=(disk,), pressure=(PressureRates("io", 57.0, 1.0),)))
+    assert (found.cause, found.stops) == (WaitCause.NONE, False)
+    assert "disk 9 % (57 ms/s waiting)" in " ".join(render_watch(found).split())
+    slow = made_rates(vcpus=BUSY, wakes=300.0, disks=(disk,), pressure=(PressureRates("io", DISK_MS, 1.0),))
+    assert (answer(slow).cause, answer(slow).stops) == (WaitCause.DISK, True)
 
 
 def test_an_idle_machine() -> None:

@@ -40,6 +40,21 @@ def test_status_of_nothing_is_one_line() -> None:
     assert status.render(read_status(None)) == "nothing is set"
 
 
+def test_status_names_a_run_that_has_not_set_anything_yet() -> None:
+    text = status.render(replace(read_status(None), measuring=4243))
+    assert text.splitlines()[0] == "nothing is set"
+    assert "a run is under way, and measures (pid 4243):\nCtrl-C there, or kill 4243, ends it" in text
+    assert "kill 4243" in status.render(seen("trying", tuner=4243, measuring=4243))
+
+
+def test_status_says_that_roots_settings_can_not_be_seen() -> None:
+    lines = status.render(replace(read_status(None), hidden="/var/lib/ipctune")).splitlines()
+    assert lines[0] == "nothing of yours is set"
+    assert lines[1].startswith("what root may have set can't be seen by this user")
+    assert lines[2] == "sudo ipctune status"
+    assert max(map(len, lines)) <= 80
+
+
 def test_status_shows_was_set_now_price_undo_watchdog_and_verdict() -> None:
     text = status.render(seen(), verdict="fresh: same kernel", effects={"haltpoll": "p50 -15 %"})
     for part in (
@@ -167,6 +182,30 @@ def test_log_is_a_line_an_event() -> None:
     assert told[0].endswith("kept  haltpoll  value ns=1  original ns=0")
     assert told[1].endswith("committed  kept haltpoll=ns=1  files /etc/a, /etc/b")
     assert told[2].endswith("?")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ({"event": "tuned", "interrupted": True, "guard": ""}, "tuned  INTERRUPTED before its end"),
+        ({"event": "tuned", "guard": "redis waits 300 ms/s"}, "tuned  STOPPED for your programs: redis waits 300 ms/s"),
+        ({"event": "tuned", "interrupted": False, "goal": "balanced"}, "tuned  goal balanced"),
+        ({"event": "verified", "word": "no longer", "run": "r"}, "verified  no longer  run r"),
+        ({"event": "prolonged", "until": 86_400.0 * 2}, "prolonged  until 1970-01-0"),
+        ({"event": "prolonged", "until": "x"}, "prolonged"),
+    ],
+)
+def test_log_says_how_it_ended(line: dict[str, Any], says: str) -> None:
+    assert f"  {says}" in log.render([{"time": 1.7e9, **line}])
+
+
+def test_log_folds_at_a_word_where_a_width_is_given() -> None:
+    line = {"time": 1.7e9, "event": "tuned", "command": "one two-three " * 20}
+    told = log.render([line], 80).splitlines()
+    assert len(told) > 2
+    assert max(map(len, told)) <= 80
+    assert all(part.startswith(" " * 21) for part in told[1:])
+    assert " ".join(" ".join(told).split()) == " ".join(log.render([line]).split())
 
 
 def test_commit_shows_each_file_and_what_does_not_last() -> None:

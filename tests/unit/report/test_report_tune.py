@@ -8,12 +8,13 @@ from tests.unit.tune.machine import Machine, evidence, host, install, make_knob,
 from tests.unit.tune.made import BETTER, UNDECIDED, WORSE, effect, figures, load, proof, result, trial
 
 from ipctune.knobs.model import Kind
+from ipctune.report.causes import render_why
 from ipctune.report.style import PLAIN, Style
-from ipctune.report.tune import render, render_plan, render_trial, render_why
+from ipctune.report.tune import render, render_plan, render_trial
 from ipctune.report.words import duration, micro, percent
 from ipctune.tune.evidence import Evidence
 from ipctune.tune.model import Advice, Bottleneck, Goal, NotTried, Outcome, Refusal, Settings, TuneResult
-from ipctune.tune.plan import make_plan
+from ipctune.tune.plan import Plan, make_plan
 
 HALTED = Bottleneck("halted-wake", "waking a halted vCPU", 0.9, 0.85, 0.93, ("45.0 µs a message; 4.2 µs without",))
 FIGURE = re.compile(r"[-+]?\d[\d,.]*\s?(?:%|µs|×|times|x\b)")
@@ -237,6 +238,16 @@ def test_why_names_the_bottleneck_with_share_interval_and_evidence() -> None:
         "The bottleneck: waking a halted vCPU.",
     ):
         assert part in text
+
+
+def test_what_the_user_named_and_can_not_be_tried_is_told_with_its_reason() -> None:
+    left = (NotTried("haltpoll", "no haltpoll governor here"), NotTried("other", "left out by --only"))
+    text = render_plan(Plan((), left, (), ()), 1.0, "undo", (), PLAIN, only=("haltpoll", "tried"))
+    assert "Not tried, though named: haltpoll: no haltpoll governor here." in text
+    assert "Not tried: 1 other settings" in text
+    assert "other: left out" not in text
+    bare = result(not_tried=left, settings=replace(result().settings, only=("haltpoll",)))
+    assert "though named: haltpoll" in render(bare, PLAIN)
 
 
 def test_why_says_none_and_unknown() -> None:

@@ -4,12 +4,14 @@ import pytest
 from tests.trees.make import root_of
 
 from ipctune.host.finding import Finding
+from ipctune.report.fit import fit
 from ipctune.report.services import render
 from ipctune.services.findings import find, merged
 from ipctune.services.logind import at_risk, removes_ipc
 from ipctune.services.model import Holder, Object, Report, Service, Use
 from ipctune.services.orphans import mark
 from ipctune.services.processes import read_processes
+from ipctune.services.spaces import why_not
 
 FPM = Holder(7, "php-fpm8.3", Service("php8.3-fpm.service", "unit"))
 PG = Holder(8, "postgres", Service("pg", "container"))
@@ -181,4 +183,29 @@ def test_the_screen_of_a_busy_machine_fits() -> None:
     shown = render(report, everything=True)
     assert max(map(len, shown.splitlines())) <= 80
     assert "LEFT OVER" in shown
-    assert "2 postgres (container pg), cel" in shown
+    assert "2 postgres (container pg), celery" in " ".join(shown.split())
+    short = render(report).splitlines()
+    assert max(map(len, short)) <= 80
+    assert any(line.endswith("2 postgres (container pg),…") or line.endswith("(container pg)…") for line in short)
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("short", 5, "short"),
+        ("namespace of python (pid 5123)", 27, "namespace of python (pid…"),
+        ("scheduling by session (autogroup) kernel.x", 37, "scheduling by session (autogroup)…"),
+        ("one two", 4, "one…"),
+        ("/run/a-long-path-of-one-word", 10, "/run/a-lo…"),
+    ],
+)
+def test_a_text_is_shortened_at_a_word(text: str, width: int, shown: str) -> None:
+    assert fit(text, width) == shown
+    assert len(fit(text, width)) <= width
+
+
+def test_a_process_that_ended_meanwhile_is_said_so_in_words() -> None:
+    gone = FileNotFoundError(2, "No such file or directory", "/proc/8498/ns/ipc")
+    assert why_not(gone) == why_not(ProcessLookupError(3, "No such process")) == "ended meanwhile"
+    assert why_not(PermissionError(1, "Operation not permitted", "/proc/1/ns/ipc")) == "Operation not permitted"
+    assert why_not(NotImplementedError("no setns here")) == "no setns here"

@@ -15,8 +15,10 @@ from ipctune.errors import NotPossible, WorkloadFailed
 from ipctune.journal.session import exclusive
 from ipctune.journal.store import Journal
 from ipctune.knobs.model import Cause, Kind, Knob
+from ipctune.report.causes import render_why
+from ipctune.report.page import render_page
 from ipctune.report.style import PLAIN
-from ipctune.report.tune import render, render_plan, render_trial, render_why
+from ipctune.report.tune import render, render_plan, render_trial
 from ipctune.report.verify import render as render_verify
 from ipctune.report.watch import after_watch
 from ipctune.tune.budget import shortage
@@ -217,12 +219,25 @@ def test_a_larger_cause_than_ipc_is_shown_and_does_not_stop_it(loop: Loop) -> No
 # Evidence and plan.
 
 
-@pytest.mark.parametrize(("halts", "named"), [(6000, "halted-wake"), (0, "none"), (None, "halted-wake")])
+@pytest.mark.parametrize(("halts", "named"), [(6000, "halted-wake"), (0, "none"), (None, "unknown")])
 def test_what_halts_while_it_runs_says_whether_it_is_exposed(loop: Loop, halts: int | None, named: str) -> None:
     loop.fake.halts = halts
     found = loop(loop.knob("helps", HELPS))
     assert found.bottleneck == named
     assert bool(found.trials) == (named != "none")
+
+
+def test_a_share_that_nothing_tells_is_no_bottleneck_and_not_0(loop: Loop) -> None:
+    loop.fake.halts = None
+    found = loop(loop.knob("nothing"))
+    assert found.bottleneck == "unknown"
+    why = " ".join(render_why(loop.told.evidence[0], PLAIN).split())
+    assert "-> The bottleneck could not be told: nothing here shows how much waking a halted vCPU takes" in why
+    for said in (" ".join(render(found, PLAIN).split()), render_page(found, host()), why):
+        assert "The bottleneck: waking" not in said
+        assert "0 % of" not in said
+    bare = " ".join(render(replace(found, trials=()), PLAIN).split())
+    assert "How much waking a halted vCPU takes could not be told, and nothing here could be tried." in bare
 
 
 def test_the_bound_is_halts_a_second_times_what_one_costs(loop: Loop) -> None:
