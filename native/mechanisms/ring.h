@@ -49,6 +49,15 @@ static inline uint32_t ring_number(const struct ring_wait *own)
 	return atomic_load_explicit(&own->counter, memory_order_relaxed);
 }
 
+// Where semaphores order what is copied, the counter only says which slot is next.
+static inline uint32_t ring_take_number(struct ring_wait *own)
+{
+	uint32_t number = ring_number(own);
+
+	atomic_store_explicit(&own->counter, number + 1, memory_order_relaxed);
+	return number;
+}
+
 static inline bool ring_moved(const struct ring_wait *wait, uint32_t unwanted)
 {
 	return atomic_load_explicit(&wait->counter, memory_order_acquire) != unwanted;

@@ -53,21 +53,12 @@ static void open_gate(struct channel *channel, struct gate *gate)
 		channel_broken("sem_post", -1);
 }
 
-// The semaphores order what is copied; the counter is this side's own.
-static uint32_t take_number(struct ring_wait *own)
-{
-	uint32_t number = ring_number(own);
-
-	atomic_store_explicit(&own->counter, number + 1, memory_order_relaxed);
-	return number;
-}
-
 static void send_slot(struct channel *channel, char *message, size_t size)
 {
 	struct ring *ring = channel->out_ring;
 
 	pass(channel, &gates_of(ring)->emptied);
-	__builtin_memcpy(ring_slot(ring, take_number(&ring->filled)), message, size);
+	__builtin_memcpy(ring_slot(ring, ring_take_number(&ring->filled)), message, size);
 	open_gate(channel, &gates_of(ring)->filled);
 }
 
@@ -76,7 +67,7 @@ static void receive_slot(struct channel *channel, char *message, size_t size)
 	struct ring *ring = channel->in_ring;
 
 	pass(channel, &gates_of(ring)->filled);
-	__builtin_memcpy(message, ring_slot(ring, take_number(&ring->emptied)), size);
+	__builtin_memcpy(message, ring_slot(ring, ring_take_number(&ring->emptied)), size);
 	open_gate(channel, &gates_of(ring)->emptied);
 }
 

@@ -80,22 +80,13 @@ static void change(struct channel *channel, int semaphore, short by)
 	}
 }
 
-// The semaphores order what is copied; the counter is this side's own.
-static uint32_t take_number(struct ring_wait *own)
-{
-	uint32_t number = ring_number(own);
-
-	atomic_store_explicit(&own->counter, number + 1, memory_order_relaxed);
-	return number;
-}
-
 static void send_slot(struct channel *channel, char *message, size_t size)
 {
 	struct ring *ring = channel->out_ring;
 	int first = channel->side * A_RING;
 
 	change(channel, first + EMPTIED, -1);
-	__builtin_memcpy(ring_slot(ring, take_number(&ring->filled)), message, size);
+	__builtin_memcpy(ring_slot(ring, ring_take_number(&ring->filled)), message, size);
 	change(channel, first + FILLED, 1);
 }
 
@@ -105,7 +96,7 @@ static void receive_slot(struct channel *channel, char *message, size_t size)
 	int first = (1 - channel->side) * A_RING;
 
 	change(channel, first + FILLED, -1);
-	__builtin_memcpy(message, ring_slot(ring, take_number(&ring->emptied)), size);
+	__builtin_memcpy(message, ring_slot(ring, ring_take_number(&ring->emptied)), size);
 	change(channel, first + EMPTIED, 1);
 }
 
