@@ -5,6 +5,7 @@ namespace and in control groups of its own: nothing stays, and it dies with us. 
 settings; /proc/sys is read-only but for net.*, and /sys is: what it sets of the host would be the host's.
 """
 
+import fcntl
 import os
 import shutil
 import signal
@@ -36,8 +37,10 @@ def tree() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ipctune-tests"
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = cache / f"bookworm-{_EDITION}"
-    if not (made / "etc/debian_version").exists():
-        _make(made)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests side by side want it once
+        if not (made / "etc/debian_version").exists():
+            _make(made)
     return made
 
 

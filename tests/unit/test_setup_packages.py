@@ -149,8 +149,11 @@ def test_the_tests_bring_their_own_tools(fresh: Machine) -> None:
     assert "strace" in _installs(fresh)[0]
     first, then = answer.out.splitlines()
     assert first.startswith("pytest: --leftovers -q --numprocesses=auto")
-    assert first.endswith("-k judge tests/unit tests/native")
-    assert then == "pytest: --leftovers -k judge tests/host"
+    booted = ("test_commit_boot.py", "test_commit_order.py", "test_systemd_watchdog.py")
+    assert "-k judge tests/unit tests/native" in first
+    assert all(f" tests/host/{name}" in first and f" --ignore=tests/host/{name}" in then for name in booted)
+    assert then.startswith("pytest: --leftovers -k judge --ignore")
+    assert then.endswith(" tests/host")
 
 
 def test_tests_that_are_named_run_alone(fresh: Machine) -> None:
