@@ -178,6 +178,9 @@ def arm_of(candidate: Candidate, blocks: Sequence[Block]) -> Arm:
     medians = [block.p50_ns for block in blocks if block.p50_ns is not None]
     pooled = Histogram.of(pair for block in blocks if block.histogram for pair in block.histogram.buckets)
     seconds, messages = sum(b.seconds for b in blocks), sum(b.messages for b in blocks)
+    middle, p99 = statistics.median(medians) if medians else None, tail(pooled, 0.99)
+    if middle is not None and p99 is not None and p99 < middle:
+        p99 = None  # some blocks were many times faster, and so have nearly all the samples: they are not the tail
     polled = [block.poll_ns for block in blocks if block.poll_ns is not None]
     price = sum(block.price_ns for block in blocks)
     rate = statistics.median(block.rate for block in blocks)
@@ -186,8 +189,8 @@ def arm_of(candidate: Candidate, blocks: Sequence[Block]) -> Arm:
         label=candidate.label,
         mechanism=candidate.spec.mechanism,
         options=candidate.options,
-        p50_ns=statistics.median(medians) if medians else None,
-        p99_ns=tail(pooled, 0.99),
+        p50_ns=middle,
+        p99_ns=p99,
         samples=pooled.count,
         messages_per_second=rate,
         bytes_per_second=statistics.median(block.bytes_per_second for block in blocks),

@@ -4,11 +4,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.bench.pretended import Pretended, Silent
+from tests.unit.bench.pretended import Pretended, Silent, _block
 
 from ipctune.bench.ask import Asked, recommend
+from ipctune.bench.candidates import Candidate
 from ipctune.bench.recommend import CutShort
-from ipctune.bench.recommendation import Answer, Lever, Recommendation, Table
+from ipctune.bench.recommendation import Answer, Lever, Recommendation, Table, arm_of
+from ipctune.bench.spec import Spec
 from ipctune.errors import NotPossible, WrongUse
 
 LEVER = Lever("haltpoll", "haltpoll guest_halt_poll_ns", "200000", "some", "")
@@ -256,3 +258,12 @@ def test_too_few_rounds_do_not_name_what_is_probably_slower(monkeypatch: pytest.
     found = table(recommend(asked(seconds=0.5), Silent()))
     assert (found.named, found.simpler) == ("memfd-futex", ("pipe",))
     assert found.not_apart == ("memfd-futex", "pipe")
+
+
+def test_fast_blocks_do_not_make_the_tail_of_slow_ones() -> None:
+    spec = Spec("memfd-spin")
+    made = [_block(spec, 0.1, ns, 1000.0) for ns in (1000.0, 5e6, 5e6)]
+    arm = arm_of(Candidate(spec), made)
+    assert arm.samples > 10_000
+    assert arm.p50_ns == 5e6
+    assert arm.p99_ns is None
