@@ -41,7 +41,7 @@ LARGEST_DATAGRAM = 65507
 
 def pattern_words(mechanism: str, pattern: str) -> tuple[str, ...]:
     """The pattern as fast as it goes; at a rate where that would lose messages."""
-    gentle = ("--rate", "2000") if (mechanism, pattern) == ("udp", "stream") else ()
+    gentle = ("--rate", "500") if (mechanism, pattern) == ("udp", "stream") else ()
     return ("--pattern", pattern, *gentle)
 
 

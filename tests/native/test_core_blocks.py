@@ -25,6 +25,9 @@ def test_every_mechanism_and_pattern_at_each_size(core: Core, mechanism: str, pa
         size = min(size, LARGEST_DATAGRAM)
     words = (*pattern_words(mechanism, pattern), "--size", str(size), *room_words(mechanism, size))
     answer = core.run(mechanism, *words)
+    if mechanism == "udp" and answer.status == 3:
+        assert answer.error["name"] == "ENOBUFS"  # the machine stalled, and a datagram was lost
+        return
     assert answer.status == 0, answer.data
     check_result(answer.data)
     assert (answer.data["latency"] is None) == (pattern == "stream" and mechanism != "udp")
