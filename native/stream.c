@@ -18,22 +18,22 @@ static void post_last(struct flow *f, enum phase which)
 	atomic_store_explicit(&f->side->shared->last[which], f->number, memory_order_release);
 }
 
-static bool looks(const struct flow *f, const struct pace *pace, uint64_t sent)
+static uint64_t look_every(const struct flow *f, const struct pace *pace)
 {
-	return sent % LOOK_AT_CLOCK_EVERY == 0 || f->side->options->size >= BIG || pace->kind == AFTER_WORK;
+	return f->side->options->size >= BIG || pace->kind == AFTER_WORK ? 1 : LOOK_AT_CLOCK_EVERY;
 }
 
 // The last message is announced before it is sent, so that the consumer knows it when it comes.
 static uint64_t produce(struct flow *f, enum phase which, struct pace *pace, int64_t until_ns, uint64_t most)
 {
 	size_t size = f->side->options->size;
-	uint64_t sent = 0;
+	uint64_t sent = 0, look_at = look_every(f, pace) - 1; // a power of two less one
 	bool last;
 
 	do {
 		if (pace->kind != AT_ONCE)
 			pace_wait(pace);
-		last = ++sent == most || !pace_more(pace) || (looks(f, pace, sent) && now_ns() >= until_ns);
+		last = ++sent == most || !pace_more(pace) || (!(sent & look_at) && now_ns() >= until_ns);
 		if (last)
 			post_last(f, which);
 		payload_number(f->expected, size, f->number++);
@@ -123,7 +123,7 @@ static void consume(struct flow *f, enum phase which, struct histogram *histogra
 			arrivals_advance(&pace.arrivals);
 		}
 		f->number++;
-		if (work_ns)
+		if (__builtin_expect(work_ns != 0, 0))
 			compute(work_ns);
 	}
 	atomic_store(&shared->drained_ns, now);
