@@ -143,7 +143,7 @@ static int64_t consume_singly(struct flow *f, enum phase which, struct histogram
 		last = f->number == atomic_load_explicit(&f->side->shared->last[which], memory_order_acquire);
 		now = histogram || last ? now_ns() : 0;
 		stream_came(f, f->got, which, histogram, pace, now);
-		if (work_ns)
+		if (__builtin_expect(work_ns != 0, 0))
 			compute(work_ns);
 	} while (!last);
 	return now;
