@@ -62,7 +62,7 @@ def bench(
 ) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*before, sys.executable, "-P", "-m", "ipctune", "bench", *words],
-        env=environment(state) | {MARK: str(os.getpid())} | (more or {}),
+        env={**environment(state), MARK: str(os.getpid()), **(more or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -97,7 +97,7 @@ def kept(state: Path) -> bool:
 def test_killed_at_random_moments_it_goes_on_until_it_is_whole(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     state = tmp_path / "s"
-    words = WORDS
+    words: tuple[str, ...] = WORDS
     for _ in range(KILLS):
         run = bench(state, *words)
         with suppress(subprocess.TimeoutExpired):

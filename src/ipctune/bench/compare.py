@@ -26,6 +26,8 @@ LEAST = 0.05
 """The least change that is called one: between two times a machine differs by some per cent from itself."""
 SAME = 0.10
 """An interval within that is called no difference."""
+DISTURBED = 0.20
+"""Share of spoiled blocks by which two runs may differ: beyond, it is others' doing that would be compared."""
 _FEW = 20
 _MOST_CELLS = 60
 """Cells of the comparison of all: of more, neighbours are put together."""
@@ -33,7 +35,10 @@ _MOST_CELLS = 60
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """One of the two runs. `wander` is how far its level moved, as a fraction; None with too few blocks to tell."""
+    """One of the two runs. `wander` is how far its level moved, as a fraction; None with too few blocks to tell.
+
+    `spoiled` blocks met others' CPU time or steal.
+    """
 
     name: str
     started: str
@@ -42,6 +47,7 @@ class RunSummary:
     vcpus: int
     cells: int
     blocks: int
+    spoiled: int
     interrupted: bool
     wander: float | None
 
@@ -119,14 +125,15 @@ def compare(first: BenchResult, second: BenchResult, names: tuple[str, str] = ("
     old, new = _by_cell(first.rows), _by_cell(second.rows)
     both = [key for key in old if key in new and old[key].kind == new[key].kind]
     moved = _wander(first), _wander(second)
+    unlike = _unlike(first, second)
     family = len(both) + 1
     level = ALPHA / family
     return Comparison(
         a=_summary(first, names[0], moved[0]),
         b=_summary(second, names[1], moved[1]),
         differences=_differences(first, second),
-        cells=tuple(_change(old[key], new[key], level, moved) for key in both),
-        overall=_overall([(old[key], new[key]) for key in both], level, moved),
+        cells=tuple(_change(old[key], new[key], level, moved, unlike) for key in both),
+        overall=_overall([(old[key], new[key]) for key in both], level, moved, unlike),
         only_a=tuple(row.spec for key, row in old.items() if key not in both),
         only_b=tuple(row.spec for key, row in new.items() if key not in both),
         family=family,
@@ -146,6 +153,7 @@ def _summary(run: BenchResult, name: str, moved: float | None) -> RunSummary:
         vcpus=run.vcpus,
         cells=len(run.rows),
         blocks=run.blocks,
+        spoiled=run.spoiled,
         interrupted=run.interrupted,
         wander=None if moved is None else flips.as_fraction(moved),
     )
@@ -186,9 +194,17 @@ def _middle(row: Row) -> float:
     return row.p50_ns.median if row.p50_ns else row.messages_per_second.median
 
 
-def _change(old: Row, new: Row, level: float, moved: tuple[float | None, float | None]) -> Change:
+def _unlike(first: BenchResult, second: BenchResult) -> str:
+    """Why the two runs met different machines, as far as their blocks tell; empty where they did not."""
+    shares = [run.spoiled / run.blocks if run.blocks else 0.0 for run in (first, second)]
+    if abs(shares[0] - shares[1]) <= DISTURBED:
+        return ""
+    return f"others used the machine: {shares[0]:.0%} of the blocks were spoiled in A, {shares[1]:.0%} in B"
+
+
+def _change(old: Row, new: Row, level: float, moved: tuple[float | None, float | None], unlike: str) -> Change:
     a, b = _figures(old), _figures(new)
-    why = _too_few(len(a), len(b), level, moved)
+    why = unlike or _too_few(len(a), len(b), level, moved)
     by = unpaired.shift(a, b) if a and b else log(_middle(new) / _middle(old))
     found = Interval(None, None)
     if not why:
@@ -224,7 +240,7 @@ def _ratio(shift: float | None) -> float | None:
 
 
 def _overall(
-    pairs: Sequence[tuple[Row, Row]], level: float, moved: tuple[float | None, float | None]
+    pairs: Sequence[tuple[Row, Row]], level: float, moved: tuple[float | None, float | None], unlike: str
 ) -> Overall | None:
     """Cells as pairs: with equal runs each is as likely to be higher in one as in the other."""
     if not pairs:
@@ -233,7 +249,7 @@ def _overall(
     some = unpaired.grouped(d, _MOST_CELLS)
     centre = flips.location(some)
     found = Interval(None, None)
-    if None not in moved:
+    if None not in moved and not unlike:
         found = unpaired.widened(flips.interval(some, level), (moved[0] or 0.0) + (moved[1] or 0.0))
     effect = flips.as_fraction(centre)
     word = word_of(found, effect, LEAST, SAME, False)

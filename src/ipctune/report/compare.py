@@ -28,7 +28,8 @@ CAVEAT = (
 
 def render_compare(found: Comparison, style: Style = PLAIN, *, everything: bool = False, unicode: bool = True) -> str:
     """What changed first; cells in which nothing did only where there are few, or `everything` is asked for."""
-    lines = [*_heads(found), *_differing(found), "", *_overall(found, style), *_table(found, style, everything)]
+    heads = [line for head in _heads(found) for line in textwrap.wrap(head, WIDTH, subsequent_indent="   ")]
+    lines = [*heads, *_differing(found), "", *_overall(found, style), *_table(found, style, everything)]
     lines += [*_missing(found), "", *textwrap.wrap(CAVEAT, WIDTH)]
     text = "\n".join(lines)
     return text if unicode else text.translate(_ASCII)
@@ -45,7 +46,8 @@ def _heads(found: Comparison) -> Iterator[str]:
 def _run(run: RunSummary) -> str:
     ended = ", ended by Ctrl-C" if run.interrupted else ""
     moved = "unknown" if run.wander is None else f"±{run.wander:.1%}"
-    return f"{run.cells} cells, {run.blocks} blocks{ended}, its level moved {moved}"
+    spoiled = f" ({run.spoiled} spoiled)" if run.spoiled else ""
+    return f"{run.cells} cells, {run.blocks} blocks{spoiled}{ended}, its level moved {moved}"
 
 
 def _differing(found: Comparison) -> list[str]:
@@ -100,7 +102,8 @@ def _table(found: Comparison, style: Style, everything: bool) -> list[str]:
 
 def _reasons(cells: Sequence[Change]) -> list[str]:
     counts = Counter(cell.why for cell in cells if cell.why)
-    return [f"undecided in {count} cells: {why}" for why, count in counts.most_common(3)]
+    told = [f"undecided in {count} cells: {why}" for why, count in counts.most_common(3)]
+    return [line for text in told for line in textwrap.wrap(text, WIDTH, subsequent_indent="   ")]
 
 
 def _name(cell: Change) -> str:

@@ -155,3 +155,14 @@ def test_runs_of_an_older_ipctune_have_no_figures_and_are_compared_as_far_as_can
     assert found.cells[0].word is Word.UNDECIDED
     assert found.cells[0].ratio == pytest.approx(1.0, rel=0.1)
     assert not compare(bare, bare).is_worse
+
+
+def test_runs_that_others_disturbed_unlike_are_not_compared() -> None:
+    old, new = (run_of([steady(spec, level) for spec in CLOCK]) for level in (5000.0, 9000.0))
+    noisy = dataclasses.replace(new, rows=tuple(dataclasses.replace(row, spoiled=6) for row in new.rows))
+    found = compare(old, noisy)
+    assert {cell.word for cell in found.cells} == {Word.UNDECIDED}
+    assert "50% in B" in found.cells[0].why
+    assert found.overall is not None
+    assert found.overall.word is Word.UNDECIDED
+    assert compare(noisy, dataclasses.replace(noisy, kernel="6.2")).cells[0].word is Word.NO_DIFFERENCE
