@@ -170,7 +170,7 @@ def _judge(journal: Journal, mode: str, number: int, parts: Mapping[str, Part], 
     if mode == "watchdog":
         # The tuner lived on, and started another one or took everything back; the last of them dies, or restores.
         _await_end(journal)
-        if not journal.entries():
+        if not journal.entries() and journal.active() is None:
             return _differences(journal, parts, originals)
     return _after_both(journal, mode, number, parts, originals)
 
