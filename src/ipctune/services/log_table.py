@@ -86,7 +86,8 @@ ENTRIES: tuple[Entry, ...] = (
             rf"|(connect|blockingioerror).*{_AGAIN}"
         ),
         "connect() to unix:/run/php/php8.3-fpm.sock failed (11: Resource temporarily unavailable) while connecting",
-        "the listener's queue was full: a Unix socket refuses at once, where TCP would try again",
+        "of a connect: the listener's queue was full (a Unix socket refuses at once, where TCP would try again); of a "
+        "write or send that may not wait: the pipe or socket is full, which its reader has to change",
         (("listen queue", "of that socket; fixed when the program called listen()"),),
         "a longer backlog in the listener's own configuration (php-fpm: listen.backlog = 1024), then restart it; or "
         "more workers, where the queue is full for long",
@@ -136,7 +137,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(
         "shmget-einval",
-        _line(rf"shmget.*{_INVALID}|{_INVALID}.*shmget"),
+        _line(rf"(shmget|create shared memory).*{_INVALID}|{_INVALID}.*shmget"),
         "could not create shared memory segment: Invalid argument; Failed system call was shmget(5432001, 40000000, "
         "03600)",
         "a new segment larger than kernel.shmmax (or of 0 bytes), or an older, smaller one has the same key",
