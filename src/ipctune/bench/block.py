@@ -6,6 +6,7 @@ Every figure that says "a message" is a round trip for ping-pong and connect, on
 import dataclasses
 from dataclasses import dataclass
 
+from ipctune.bench.counts import Burst, Zerocopy
 from ipctune.bench.decode import MalformedError, decode, loads
 from ipctune.bench.histogram import Histogram, tail
 from ipctune.bench.spec import Spec
@@ -15,12 +16,10 @@ __all__ = [
     "FOREIGN_BOUND",
     "STEAL_BOUND",
     "Block",
-    "Burst",
     "Latency",
     "MachineCost",
     "NoMessage",
     "Side",
-    "Zerocopy",
     "parse",
 ]
 
@@ -79,38 +78,6 @@ class Latency:
     max: float
     mean: float
     buckets: tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Zerocopy:
-    """Calls with MSG_ZEROCOPY that the kernel was done with, and those of them that it copied all the same.
-
-    Source: Documentation/networking/msg_zerocopy.rst, "Deferred copies".
-    """
-
-    completions: int
-    copied: int
-
-
-@dataclass(frozen=True, slots=True)
-class Burst:
-    """What became of the messages of all `bursts` together.
-
-    `offered` is `accepted` and `refused` together; `partial` of the accepted were taken in part and
-    sent to their end when the consumer had begun to drain. `lost` ones were accepted and never came.
-    `fits` is the most of one burst that went whole without waiting, so at least that much fits;
-    `errno` is what the full mechanism answered, None where it never was full or has no errno.
-    """
-
-    bursts: int
-    offered: int
-    accepted: int
-    partial: int
-    received: int
-    lost: int
-    refused: int
-    errno: str | None
-    fits: int
 
 
 @dataclass(frozen=True, slots=True)

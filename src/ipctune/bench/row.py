@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ipctune.bench.block import Block, Burst, Zerocopy
+from ipctune.bench.block import Block
+from ipctune.bench.counts import Burst, Zerocopy
 from ipctune.bench.histogram import Histogram, tail
 from ipctune.bench.spec import Spec
 

@@ -1,8 +1,6 @@
 """`ipctune bench`: measure every way to communicate here."""
 
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +14,7 @@ from ipctune.errors import Exit, NotPossible, WrongUse
 if TYPE_CHECKING:
     from ipctune.bench.request import Request
 
-__all__ = ["alone", "command"]
+__all__ = ["command"]
 
 _HOW = ("resume", "seconds", "as_json", "as_csv", "as_markdown")
 """Options that go with --resume: the others are those of the run that goes on."""
@@ -113,6 +111,7 @@ def command(**options: Any) -> int:
     ipctune bench --recommend --map --pattern stream
     """
     from ipctune.cli.bench_run import measure, show
+    from ipctune.cli.measuring import alone
 
     recommending = own_options(options)
     if asks(recommending):
@@ -201,41 +200,3 @@ def _placement(cpus: str) -> str:
     if cpus in ("same", "across", "free") or "," in cpus:
         return cpus
     raise click.BadParameter(f"{cpus}: same, across, free, or two vCPUs such as 0,1")
-
-
-@contextmanager
-def alone() -> Iterator[Any]:
-    """Hold the lock of whoever measures: two measurements at once measure each other.
-
-    Who sets something takes another one, so that a deadline or `revert` need not wait for us. Raises NotPossible
-    with the other's pid. Where no state folder can be had, nothing can be locked. Gives the state, or None.
-    """
-    from ipctune.host.state import open_state
-    from ipctune.journal.lock import measuring
-
-    try:
-        state = open_state()
-    except NotPossible:
-        state = None
-    if state is None:
-        yield None
-        return
-    with measuring(state):
-        yield state
-
-
-@contextmanager
-def _progress(steps: int, seconds: float) -> Iterator[Callable[[], None]]:
-    """A bar with an estimate on a terminal's standard error; nothing elsewhere."""
-    from ipctune.cli.progress import Progress
-
-    done = 0
-    with Progress() as progress:
-
-        def tick() -> None:
-            nonlocal done
-            done += 1
-            progress.tick(f"{done} of about {max(steps, done)} blocks")
-
-        progress.stage("bench", seconds)
-        yield tick

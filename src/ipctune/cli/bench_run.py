@@ -27,7 +27,7 @@ def measure(
     """
     from ipctune.bench.machine import here
     from ipctune.bench.session import prepare
-    from ipctune.cli.bench import _progress
+    from ipctune.cli.measuring import block_progress
     from ipctune.cli.signals import ended_by_signals
     from ipctune.host import read_host
     from ipctune.host.core import find_core
@@ -36,7 +36,7 @@ def measure(
     session = _resumed(state, goes_on, now) if request is None else prepare(request)
     partial = session.before or _kept(state, session, now)
     try:
-        with ended_by_signals(), _progress(session.steps, session.estimate_s) as tick:
+        with ended_by_signals(), block_progress(session.steps, session.estimate_s) as tick:
             result = session.run(tick=tick, partial=partial, machine=now.machine)
     except BaseException:
         if partial is not None and not partial.measured.count:

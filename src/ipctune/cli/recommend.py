@@ -112,7 +112,7 @@ def _asked(recommending: dict[str, Any], bench: dict[str, Any]) -> "Asked":
 def _plain(asked: "Asked") -> "Recommendation":
     """Nothing is set; of the lever it is only said what it would take."""
     from ipctune.bench.ask import estimate_s, recommend
-    from ipctune.cli.bench import alone
+    from ipctune.cli.measuring import alone
     from ipctune.cli.progress import Progress
     from ipctune.host import read_host
     from ipctune.tune.lever import about_lever

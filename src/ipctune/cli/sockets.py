@@ -28,7 +28,7 @@ def command(*, service: str, pairs: int, burst: int, as_json: bool, seed: int | 
     nginx and php-fpm are measured as upstreams: what is compared is the way from nginx to them. Takes
     about 20 s, nginx and php-fpm a minute.
     """
-    from ipctune.cli.bench import alone
+    from ipctune.cli.measuring import alone
     from ipctune.cli.progress import Progress
     from ipctune.host.plain import plain
     from ipctune.report.sockets import render

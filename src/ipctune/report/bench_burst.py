@@ -4,7 +4,7 @@ consumer sleeps until a burst is over.
 
 from collections.abc import Sequence
 
-from ipctune.bench.block import Burst
+from ipctune.bench.counts import Burst
 from ipctune.bench.row import Row
 from ipctune.bench.sizes import short
 

@@ -2,7 +2,7 @@
 
 from tests.unit.bench.fake import block
 
-from ipctune.bench.block import Burst
+from ipctune.bench.counts import Burst
 from ipctune.bench.row import Row, row_of
 from ipctune.bench.spec import Spec
 from ipctune.report.bench_burst import burst_lines
