@@ -134,7 +134,7 @@ def test_stopped_it_shows_what_there_is_and_goes_on(tmp_path: Path, number: sign
 
 def _blocks(state: Path) -> int:
     files = list((state / "partial").glob("bench-*")) if (state / "partial").is_dir() else []
-    return sum(file.read_bytes().count(b'"block"') for file in files)
+    return sum(file.read_bytes().count(b'"block":') for file in files)
 
 
 @pytest.mark.usefixtures("nothing_left")

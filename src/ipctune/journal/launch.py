@@ -244,13 +244,20 @@ def _library(state: State) -> Path:
     if _is_whole(library, texts):
         return library
     shutil.rmtree(library, ignore_errors=True)
-    for name, text in texts.items():
-        (library / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (library / name).write_bytes(text)
+    try:
+        _copy(texts, library)
+    except OSError as error:
+        raise NotPossible(f"{library} can't be written: {error.strerror or error}: nothing was changed") from error
     for old in state.path.glob("lib-*"):
         if old != library:
             shutil.rmtree(old, ignore_errors=True)
     return library
+
+
+def _copy(texts: dict[Path, bytes], library: Path) -> None:
+    for name, text in texts.items():
+        (library / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (library / name).write_bytes(text)
 
 
 def _is_whole(library: Path, texts: dict[Path, bytes]) -> bool:
