@@ -28,8 +28,8 @@ __all__ = [
 FULL_SIZES = (1, 64, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 16 << 20)
 _COMMON = 8
 """The core names the common mechanisms first."""
-_FOR_ALL = ("policy", "work")
-"""Options of `ipctune-core run` that every mechanism takes."""
+_FOR_ALL = ("policy", "work", "work-driver", "burst", "peers")
+"""Options of `ipctune-core run` that belong to the load and to no mechanism."""
 COUNTS: Mapping[str, Mapping[str, Any]] = {"burst": {"burst": 2000}, "fan-in": {"peers": 4}, "fan-out": {"peers": 4}}
 """Of the patterns that need one: more than the usual pipe holds of 64 B, and as many as a small pool of workers."""
 _AXES = ("mechanism", "pattern", "size", "cpus", "rate", "gap_ns", "sysctls", "ipc_namespace")

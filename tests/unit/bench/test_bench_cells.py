@@ -86,7 +86,7 @@ def test_an_option_is_tried_alone_beside_the_default() -> None:
         {"capacity": 1 << 20},
         {"policy": "batch"},
     ]
-    assert option_names([INFO]) == ("capacity", "policy", "work")
+    assert option_names([INFO]) == ("capacity", "policy", "work", "work-driver", "burst", "peers")
     with pytest.raises(WrongUse, match="not a number"):
         list(variants(INFO, {"capacity": ("much",)}, known=False))
 
