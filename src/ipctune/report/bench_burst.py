@@ -12,11 +12,11 @@ __all__ = ["burst_lines"]
 
 
 def burst_lines(rows: Sequence[Row], places: dict[str, str]) -> list[str]:
-    """A table for each size and placement; those that hold most come first."""
+    """A table for each size, length and placement; those that hold most come first."""
     lines: list[str] = []
-    for size in sorted({row.spec.size for row in rows}):
+    for size, burst in sorted({(row.spec.size, row.spec.burst) for row in rows if row.burst is not None}):
         for place, name in places.items():
-            cells = [row for row in rows if (row.placement, row.spec.size) == (place, size)]
+            cells = [r for r in rows if (r.placement, r.spec.size, r.spec.burst) == (place, size, burst)]
             own = [(row, row.burst) for row in cells if row.burst is not None]
             if own:
                 lines += ["", _head(own[0][0], name), *(_line(row, burst) for row, burst in sorted(own, key=_rank))]
