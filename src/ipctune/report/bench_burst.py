@@ -19,7 +19,7 @@ def burst_lines(rows: Sequence[Row], places: dict[str, str]) -> list[str]:
             cells = [r for r in rows if (r.placement, r.spec.size, r.spec.burst) == (place, size, burst)]
             own = [(row, row.burst) for row in cells if row.burst is not None]
             if own:
-                lines += ["", _head(own[0][0], name), *(_line(row, burst) for row, burst in sorted(own, key=_rank))]
+                lines += ["", _head(own[0][0], name), *(_line(row, told) for row, told in sorted(own, key=_rank))]
     if lines:
         lines += ["fits: the most of one burst that went without waiting; lost: taken, and never came"]
     return lines
