@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ipctune.bench import spec
 from ipctune.bench.core import MechanismInfo
 from ipctune.bench.sizes import parse_size, short
 from ipctune.bench.spec import FREE, PATTERNS, Spec
@@ -22,13 +23,16 @@ __all__ = [
     "specs",
     "variant",
     "variants",
+    "with_options",
 ]
 
 FULL_SIZES = (1, 64, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 16 << 20)
 _COMMON = 8
 """The core names the common mechanisms first."""
-_FOR_ALL = ("policy", "work")
-"""Options of `ipctune-core run` that every mechanism takes."""
+_FOR_ALL = ("policy", "work", "work-driver", "burst", "peers")
+"""Options of `ipctune-core run` that belong to the load, not to a mechanism."""
+_COUNTS = {"burst": {"burst": 1000}, "fan-in": {"peers": 4}, "fan-out": {"peers": 4}}
+"""What a pattern does not go without, where a Spec has it and nobody asked for another."""
 _AXES = ("mechanism", "pattern", "size", "cpus", "rate", "gap_ns", "sysctls", "ipc_namespace")
 """Fields of a Spec that say which cell or load it is; the others are options."""
 
@@ -76,8 +80,8 @@ def _pair(asked: str, cpus: list[int]) -> tuple[int, int]:
 
 def patterns_of(info: MechanismInfo) -> tuple[str, ...]:
     """What the core says that the mechanism can do."""
-    told: tuple[str, ...] = getattr(info, "patterns", ())
-    return told or tuple(pattern for pattern in PATTERNS[:2] if pattern != "stream" or info.stream)
+    told: tuple[str, ...] = getattr(info, "patterns", PATTERNS[:2])
+    return tuple(pattern for pattern in told if pattern != "stream" or info.stream)
 
 
 def specs(
@@ -90,7 +94,7 @@ def specs(
 ) -> tuple[Spec, ...]:
     """The cells of one size: every mechanism that has the pattern, in every placement."""
     return tuple(
-        Spec(info.name, pattern, size, cpus, rate)
+        Spec(info.name, pattern, size, cpus, rate, **_counts(pattern))
         for pattern in patterns
         for info in infos
         if pattern in patterns_of(info)
@@ -98,11 +102,27 @@ def specs(
     )
 
 
+def _counts(pattern: str) -> dict[str, Any]:
+    return {name: count for name, count in _COUNTS.get(pattern, {}).items() if _field(name) is not None}
+
+
+def with_options(cells: Iterable[Spec], changes: Mapping[str, Any]) -> tuple[Spec, ...]:
+    """The same cells with an option, without those whose pattern or size it does not go with."""
+    return tuple(changed for cell in cells if (changed := _with(cell, changes)) is not None)
+
+
+def _with(cell: Spec, changes: Mapping[str, Any]) -> Spec | None:
+    try:
+        return cell.replace(**changes)
+    except WrongUse:
+        return None
+
+
 def variants(info: MechanismInfo, asked: Mapping[str, tuple[str, ...]], *, known: bool) -> Iterator[dict[str, Any]]:
     """What to change in a Spec for each option of the mechanism, one at a time; the first changes nothing.
 
-    `asked` are values by the option's name. `known`: also those that the core lists (`waits` for an option `wait`),
-    and every switch. Raises WrongUse for a value that the option can't take.
+    `asked` are values by the option's name. `known`: also those that the core lists (`waits` for an option `wait`) or
+    `bench.spec` knows (`PAGES`), and every switch. Raises WrongUse for a value that the option can't take.
     """
     yield {}
     for name in (*info.options, *_FOR_ALL):
@@ -132,7 +152,8 @@ def _field(name: str) -> "dataclasses.Field[Any] | None":
 def _listed(info: MechanismInfo, name: str, field: "dataclasses.Field[Any]") -> tuple[str, ...]:
     if isinstance(field.default, bool):
         return ("yes",)
-    listed: tuple[str, ...] = getattr(info, f"{name.replace('-', '_')}s", ())
+    plural = f"{name.removesuffix('s')}s".replace("-", "_")
+    listed: tuple[str, ...] = getattr(info, plural, None) or getattr(spec, plural.upper(), ())
     return listed
 
 
@@ -149,11 +170,11 @@ def _value(name: str, field: "dataclasses.Field[Any]", text: str) -> Any:
     return number
 
 
-def variant(spec: Spec) -> str:
+def variant(cell: Spec) -> str:
     """The options of a cell in short, such as `capacity=64K`; empty where all are the defaults."""
     words = []
     for field in dataclasses.fields(Spec):
-        value = getattr(spec, field.name)
+        value = getattr(cell, field.name)
         if field.name in _AXES or value == field.default:
             continue
         if isinstance(value, bool):
