@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def ours() -> list[str]:
 
 
 def bench(
-    state: Path, *words: str, more: Mapping[str, str] | None = None, before: tuple[str, ...] = ()
+    state: Path, *words: str, more: dict[str, str] | None = None, before: tuple[str, ...] = ()
 ) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*before, sys.executable, "-P", "-m", "ipctune", "bench", *words],

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ipctune.bench import spec
 from ipctune.bench.core import MechanismInfo
 from ipctune.bench.sizes import parse_size, short
 from ipctune.bench.spec import FREE, PATTERNS, Spec
@@ -23,6 +24,7 @@ __all__ = [
     "specs",
     "variant",
     "variants",
+    "with_options",
 ]
 
 FULL_SIZES = (1, 64, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 16 << 20)
@@ -79,8 +81,8 @@ def _pair(asked: str, cpus: list[int]) -> tuple[int, int]:
 
 def patterns_of(info: MechanismInfo) -> tuple[str, ...]:
     """What the core says that the mechanism can do."""
-    told: tuple[str, ...] = getattr(info, "patterns", ())
-    return told or tuple(pattern for pattern in PATTERNS[:2] if pattern != "stream" or info.stream)
+    told: tuple[str, ...] = getattr(info, "patterns", PATTERNS[:2])
+    return tuple(pattern for pattern in told if pattern != "stream" or info.stream)
 
 
 def specs(
@@ -101,11 +103,23 @@ def specs(
     )
 
 
+def with_options(cells: Iterable[Spec], changes: Mapping[str, Any]) -> tuple[Spec, ...]:
+    """The same cells with an option, without those whose pattern or size it does not go with."""
+    return tuple(changed for cell in cells if (changed := _with(cell, changes)) is not None)
+
+
+def _with(cell: Spec, changes: Mapping[str, Any]) -> Spec | None:
+    try:
+        return cell.replace(**changes)
+    except WrongUse:
+        return None
+
+
 def variants(info: MechanismInfo, asked: Mapping[str, tuple[str, ...]], *, known: bool) -> Iterator[dict[str, Any]]:
     """What to change in a Spec for each option of the mechanism, one at a time; the first changes nothing.
 
-    `asked` are values by the option's name. `known`: also those that the core lists (`waits` for an option `wait`),
-    and every switch. Raises WrongUse for a value that the option can't take.
+    `asked` are values by the option's name. `known`: also those that the core lists (`waits` for an option `wait`) or
+    `bench.spec` knows (`PAGES`), and every switch. Raises WrongUse for a value that the option can't take.
     """
     yield {}
     for name in (*info.options, *_FOR_ALL):
@@ -135,7 +149,8 @@ def _field(name: str) -> "dataclasses.Field[Any] | None":
 def _listed(info: MechanismInfo, name: str, field: "dataclasses.Field[Any]") -> tuple[str, ...]:
     if isinstance(field.default, bool):
         return ("yes",)
-    listed: tuple[str, ...] = getattr(info, f"{name.replace('-', '_')}s", ())
+    plural = f"{name.removesuffix('s')}s".replace("-", "_")
+    listed: tuple[str, ...] = getattr(info, plural, ()) or getattr(spec, plural.upper(), ())
     return listed
 
 
@@ -152,12 +167,12 @@ def _value(name: str, field: "dataclasses.Field[Any]", text: str) -> Any:
     return number
 
 
-def variant(spec: Spec) -> str:
+def variant(cell: Spec) -> str:
     """The options of a cell in short, such as `capacity=64K`; empty where all are the defaults."""
     words = []
     for field in dataclasses.fields(Spec):
-        value = getattr(spec, field.name)
-        if field.name in _AXES or value in (field.default, COUNTS.get(spec.pattern, {}).get(field.name)):
+        value = getattr(cell, field.name)
+        if field.name in _AXES or value in (field.default, COUNTS.get(cell.pattern, {}).get(field.name)):
             continue
         if isinstance(value, bool):
             words.append(field.name)

@@ -15,7 +15,7 @@ from ipctune.bench.block import Block, NoMessage
 from ipctune.bench.cells import placements, specs
 from ipctune.bench.core import Refused
 from ipctune.bench.limits import Limits
-from ipctune.bench.order import LEAST_ROUNDS, order
+from ipctune.bench.order import LEAST_ROUNDS, Order
 from ipctune.bench.predict import WakeCost
 from ipctune.bench.row import Row, row_of
 from ipctune.bench.spec import Spec
@@ -213,9 +213,7 @@ def _order(plan: Plan, seed: int, into: Measured, deadline: float | None) -> Ite
 
     stage_s = inf if not plan.staged else min(STAGE_S, max(budget or inf, 1.0) / ROUNDS)
     fill = budget is not None
-    return order(
-        plan.cells, plan.rounds, seed, into.blocks, _Out(into), left=left, block_s=block_s, stage_s=stage_s, fill=fill
-    )
+    return iter(Order(plan.cells, plan.rounds, seed, into.blocks, _Out(into), left, block_s, stage_s, fill))
 
 
 @dataclass(frozen=True, slots=True)

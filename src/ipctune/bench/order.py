@@ -5,29 +5,20 @@ It looks at what has been measured and at the clock alone, so a run that was sto
 
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Sized
+from dataclasses import dataclass
 from math import inf
 
 from ipctune.bench.spec import Spec
 
-__all__ = ["LEAST_ROUNDS", "order"]
+__all__ = ["LEAST_ROUNDS", "Order"]
 
 LEAST_ROUNDS = 3
 """Blocks that every cell gets that is reached."""
 _MOST = 1 << 30
 
 
-def order(
-    cells: Sequence[Spec],
-    rounds: int,
-    seed: int,
-    blocks: Mapping[Spec, Sized],
-    out: Collection[Spec],
-    *,
-    left: Callable[[], float],
-    block_s: Callable[[], float],
-    stage_s: float = inf,
-    fill: bool = False,
-) -> Iterator[Spec]:
+@dataclass(frozen=True, slots=True)
+class Order:
     """Cells to measure, one after the other; each has been measured, or is in `out`, when the next is asked for.
 
     `cells` come in the order of their weight; `left` is seconds left, `block_s` what a block takes all in all, as seen
@@ -35,31 +26,57 @@ def order(
     at most, and more rounds than asked for while there is time. Else every cell gets its rounds, but
     for those beyond the least once time is up.
     """
-    least = min(LEAST_ROUNDS, rounds)
 
-    def part() -> list[Spec]:
-        live = [cell for cell in cells if cell not in out]
-        begun = [cell for cell in live if 0 < len(blocks[cell]) < least]
-        fresh = [cell for cell in live if not len(blocks[cell])]
-        room_s = min(left() if fill else inf, max(stage_s, least * block_s()))
-        fits = _fits(room_s / block_s(), least) - len(begun)
-        first = not out and len(fresh) == len(live)
-        return begun + fresh[: max(fits, int(first))]
+    cells: Sequence[Spec]
+    rounds: int
+    seed: int
+    blocks: Mapping[Spec, Sized]
+    out: Collection[Spec]
+    left: Callable[[], float]
+    block_s: Callable[[], float]
+    stage_s: float = inf
+    fill: bool = False
 
-    while begun := part():
-        for turn in range(least):
-            yield from (cell for cell in _shuffled(begun, seed, turn) if cell not in out and len(blocks[cell]) <= turn)
-    turn = least
-    while (turn < rounds or fill) and left() > 0:
-        again = [cell for cell in cells if cell not in out and len(blocks[cell])]
-        if not again:
-            return
-        for cell in _shuffled(again, seed, turn):
-            if fill and left() < block_s():
+    def __iter__(self) -> Iterator[Spec]:
+        yield from self._first()
+        yield from self._more()
+
+    @property
+    def _least(self) -> int:
+        return min(LEAST_ROUNDS, self.rounds)
+
+    def _first(self) -> Iterator[Spec]:
+        """The least blocks of every cell that is reached."""
+        while part := self._part():
+            for turn in range(self._least):
+                yield from (cell for cell in _shuffled(part, self.seed, turn) if self._is_due(cell, turn))
+
+    def _part(self) -> list[Spec]:
+        """The next cells to be begun and finished; those that were begun and stopped come first."""
+        live = [cell for cell in self.cells if cell not in self.out]
+        begun = [cell for cell in live if 0 < len(self.blocks[cell]) < self._least]
+        fresh = [cell for cell in live if not len(self.blocks[cell])]
+        room_s = min(self.left() if self.fill else inf, max(self.stage_s, self._least * self.block_s()))
+        fits = _fits(room_s / self.block_s(), self._least) - len(begun)
+        nothing_yet = not self.out and len(fresh) == len(live)
+        return begun + fresh[: max(fits, int(nothing_yet))]
+
+    def _more(self) -> Iterator[Spec]:
+        """More rounds of all that was reached."""
+        turn = self._least
+        while (turn < self.rounds or self.fill) and self.left() > 0:
+            again = [cell for cell in self.cells if cell not in self.out and len(self.blocks[cell])]
+            if not again:
                 return
-            if cell not in out and len(blocks[cell]) <= turn:
-                yield cell
-        turn += 1
+            for cell in _shuffled(again, self.seed, turn):
+                if self.fill and self.left() < self.block_s():
+                    return
+                if self._is_due(cell, turn):
+                    yield cell
+            turn += 1
+
+    def _is_due(self, cell: Spec, turn: int) -> bool:
+        return cell not in self.out and len(self.blocks[cell]) <= turn
 
 
 def _fits(room: float, least: int) -> int:

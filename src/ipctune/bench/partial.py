@@ -7,7 +7,7 @@ the curve as they came. A line that a crash tore can only be the last one; it is
 import dataclasses
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
@@ -17,6 +17,7 @@ from ipctune.bench.machine import Here
 from ipctune.bench.matrix import Measured, Plan, RefusedCell
 from ipctune.bench.predict import WakeCost
 from ipctune.bench.request import Request
+from ipctune.bench.spec import Spec
 from ipctune.errors import IpctuneError, NotPossible, WrongUse
 from ipctune.host.state import State
 
@@ -57,12 +58,16 @@ class Partial:
     lost: str = ""
     _part: int = 0
     _bytes: int = 0
+    _cells: dict[Spec, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._cells = {cell: at for at, cell in enumerate(self.begun.plan.cells)}
 
     def keep(self, found: Block | RefusedCell, at: float) -> None:
         """Put down a block, a refusal or a failure durably."""
         kind = "block" if isinstance(found, Block) else "refused"
         said = dataclasses.asdict(found)
-        cell = self.begun.plan.cells.index(found.spec)
+        cell = self._cells[found.spec]
         del said["spec"]
         self._append({"cell": cell, "at": at, "spent": self.measured.spent_s, kind: said})
 
@@ -148,6 +153,7 @@ def _read(state: State, name: str) -> Partial:
     kept = Partial(state, name, decode(Begun, loads(lines[0])), Measured(), dropped=torn)
     if len(set(kept.begun.plan.cells)) != len(kept.begun.plan.cells):
         raise MalformedError("a cell is there twice")
+    kept.measured.blocks.update({cell: [] for cell in kept.begun.plan.cells})
     for line in lines[1:]:
         _take(kept, loads(line))
     kept._part, kept._bytes = int(files[-1].rpartition(".")[2]), len(texts[-1])

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from ipctune.bench import curve, matrix
 from ipctune.bench.block import Block
-from ipctune.bench.cells import FULL_SIZES, by_weight, option_names, patterns_of, place, specs, variants
+from ipctune.bench.cells import FULL_SIZES, by_weight, option_names, patterns_of, place, specs, variants, with_options
 from ipctune.bench.core import MechanismInfo, mechanisms
 from ipctune.bench.floor import with_floor
 from ipctune.bench.limits import TAKES_S, Limits, limits
@@ -27,8 +27,11 @@ __all__ = ["DEFAULT_S", "QUICK_S", "Request", "Session", "go_on", "prepare"]
 
 _POINTS = len(curve.GAPS_NS) + 1
 _USUAL = PATTERNS[:2]
-MOST_CELLS = 2000
-"""So that a run can be saved and shown; more than an hour of measuring."""
+_USUAL_SIZES = (64, 4 << 10)
+MOST_CELLS = 8000
+"""More than an hour of measuring; so that a run can be saved."""
+_WITH_HISTOGRAMS = 1000
+"""Rows that are saved with all their latencies; of more, quantiles alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +96,32 @@ class Session:
             found = self._limits(core)
         except KeyboardInterrupt:
             interrupted = True
-        return BenchResult(
+        return self._result(
+            measured,
             started=partial.begun.started if partial else started,
             seconds=done_s + time.monotonic() - begin,
+            wake=wake,
+            limits=found,
+            interrupted=interrupted,
+            machine=machine or {},
+        )
+
+    def _result(self, measured: Measured, *, machine: dict[str, str], **known: Any) -> BenchResult:
+        rows = measured.rows()
+        if len(rows) > _WITH_HISTOGRAMS:
+            rows = tuple(dataclasses.replace(row, histogram=()) for row in rows)
+        return BenchResult(
             seed=self.request.seed,
             kernel=os.uname().release,
             vcpus=os.cpu_count() or 1,
-            rows=tuple(with_floor(row, found) for row in measured.rows()),
+            rows=tuple(with_floor(row, known["limits"]) for row in rows),
             refused=tuple(measured.refused.values()),
             failed=tuple(measured.failed.values()),
-            wake=wake,
-            limits=found,
             planned_blocks=max(self.plan.blocks, measured.count),
-            interrupted=interrupted,
             unreached=measured.unreached(self.plan.cells),
-            machine=dict(machine or {}),
-            version=(machine or {}).get(VERSION, ""),
+            machine=machine,
+            version=machine.get(VERSION, ""),
+            **known,
         )
 
     def _limits(self, core: str | Path | None) -> Limits:
@@ -188,30 +201,30 @@ def _chosen(known: tuple[MechanismInfo, ...], asked: tuple[str, ...]) -> tuple[M
 def _cells(request: Request, infos: tuple[MechanismInfo, ...], where: dict[str, tuple[int, int]]) -> tuple[Spec, ...]:
     """All that was asked for; the quick run streams in one placement only, across where it can."""
     _check(request, infos)
-    patterns = request.patterns or (PATTERNS if request.full else _USUAL)
-    options = dict(request.options)
-    cells = [
-        varied
-        for size in request.sizes or (FULL_SIZES if request.full else (64,))
-        for info in infos
-        for changes in variants(info, options, known=request.full)
-        for cell in specs((info,), where, patterns, size=size, rate=request.rate)
-        for varied in _varied(cell, changes, asked=len(patterns) == 1)
-    ]
+    cells = dict.fromkeys(cell for info in infos for cell in _of_mechanism(request, info, where))
+    _all_fit(request, infos, cells)
     one = where["across"] if "across" in where else next(iter(where.values()))
-    return tuple(
-        cell for cell in dict.fromkeys(cells) if not request.quick or cell.pattern != "stream" or cell.cpus == one
-    )
+    return tuple(cell for cell in cells if not request.quick or cell.pattern != "stream" or cell.cpus == one)
 
 
-def _varied(cell: Spec, changes: Mapping[str, Any], *, asked: bool) -> tuple[Spec, ...]:
-    """The cell with these options; none where its pattern can't have them. Raises WrongUse where it was `asked`."""
-    try:
-        return (cell.replace(**changes),)
-    except WrongUse:
-        if asked:
-            raise
-        return ()
+def _of_mechanism(request: Request, info: MechanismInfo, where: dict[str, tuple[int, int]]) -> Iterator[Spec]:
+    """Every size, pattern and placement; options that nobody asked for with the usual sizes and patterns alone."""
+    sizes = request.sizes or (FULL_SIZES if request.full else (64,))
+    patterns = request.patterns or (PATTERNS if request.full else _USUAL)
+    for changes in variants(info, dict(request.options), known=request.full):
+        narrow = bool(changes) and not request.options
+        for size in sizes if request.sizes or not narrow else _USUAL_SIZES:
+            some = patterns if request.patterns or not narrow else _USUAL
+            yield from with_options(specs((info,), where, some, size=size, rate=request.rate), changes)
+
+
+def _all_fit(request: Request, infos: tuple[MechanismInfo, ...], cells: Collection[Spec]) -> None:
+    """Raises WrongUse for an option with which there is no cell: none of the patterns goes with its value."""
+    wanted = [changes for info in infos for changes in variants(info, dict(request.options), known=False)]
+    for changes in wanted:
+        if not any(all(getattr(cell, name) == value for name, value in changes.items()) for cell in cells):
+            told = ", ".join(f"{name}={value}" for name, value in changes.items())
+            raise WrongUse(f"no cell can have {told}", hint="it goes with another pattern, or lies out of range")
 
 
 def _check(request: Request, infos: tuple[MechanismInfo, ...]) -> None:

@@ -12,7 +12,7 @@ from ipctune.journal.store import Journal
 
 __all__ = ["command"]
 
-_FOLDERS = ("journal", "runs", "lib-*")
+_FOLDERS = ("journal", "runs", "partial", "lib-*")
 _FILES = ("active.json", "log.jsonl", "undo.sh", "watchdog.json", "watchdog.log", ".*.new", "measuring", "lock")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.unit.bench.fake import write_core
 
-from ipctune.bench.cells import FULL_SIZES, by_weight, option_names, place, variant, variants
+from ipctune.bench.cells import FULL_SIZES, by_weight, option_names, place, variant, variants, with_options
 from ipctune.bench.core import MechanismInfo
 from ipctune.bench.session import Request, prepare
 from ipctune.bench.sizes import named, parse_size, parse_sizes, short
@@ -102,6 +102,12 @@ def test_values_that_the_core_lists_are_part_of_the_whole_matrix() -> None:
     assert list(variants(told, {}, known=False)) == [{}]
 
 
+def test_an_option_leaves_out_cells_that_it_does_not_go_with() -> None:
+    cells = (Spec(), Spec(rate=5.0))
+    assert with_options(cells, {"gap_ns": 7}) == (Spec(gap_ns=7),)
+    assert with_options(cells, {}) == cells
+
+
 def test_options_in_short() -> None:
     assert variant(Spec()) == ""
     assert variant(Spec(size=1, cpus=(0, 0), rate=5.0)) == ""
@@ -151,8 +157,10 @@ def test_a_time_makes_it_a_budget(tmp_path: Path) -> None:
 def test_too_many_cells_and_what_nobody_has_are_wrong_use(tmp_path: Path) -> None:
     core = write_core(tmp_path)
     with pytest.raises(WrongUse, match="at most"):
-        prepare(Request(sizes=tuple(range(1, 2002)), placements=("same",)), core=core)
+        prepare(Request(sizes=tuple(range(1, 4002)), placements=("same",)), core=core)
     with pytest.raises(WrongUse, match="no such option: nonsense"):
         prepare(Request(options=(("nonsense", ("1",)),)), core=core)
+    with pytest.raises(WrongUse, match="no cell can have policy=nonsense"):
+        prepare(Request(options=(("policy", ("nonsense",)),)), core=core)
     with pytest.raises(WrongUse, match="carrier-pigeon"):
         prepare(Request(("carrier-pigeon",), full=True), core=core)

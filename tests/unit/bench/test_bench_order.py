@@ -5,7 +5,7 @@ from math import inf
 
 import pytest
 
-from ipctune.bench.order import LEAST_ROUNDS, order
+from ipctune.bench.order import LEAST_ROUNDS, Order
 from ipctune.bench.spec import Spec
 
 CELLS = tuple(Spec(f"m{at}") for at in range(20))
@@ -22,7 +22,7 @@ class Run:
 
     def __call__(self, rounds: int = 3, stage_s: float = inf, stop: int | None = None, seed: int = 1) -> list[Spec]:
         fill = self.budget < inf
-        cells = order(
+        cells = Order(
             CELLS, rounds, seed, self.blocks, self.out, left=self.left, block_s=lambda: 1.0, stage_s=stage_s, fill=fill
         )
         for cell in cells:
