@@ -18,7 +18,20 @@ from tests.host.lever import FOUND, KNOB, SETTING
 from ipctune.journal import launch
 from ipctune.journal.store import Journal
 
-WORDS = ("tune", "--anyway", "--only", KNOB, "--time", "46s", "--block", "0.02", "--rest", "0.03", "--yes")
+WORDS = (
+    "tune",
+    "--anyway",
+    "--no-guard",
+    "--only",
+    KNOB,
+    "--time",
+    "46s",
+    "--block",
+    "0.02",
+    "--rest",
+    "0.03",
+    "--yes",
+)
 
 pytestmark = pytest.mark.skipif(
     not os.access(SETTING, os.W_OK), reason="the setting they try is not there, or root's alone"
