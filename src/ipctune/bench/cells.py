@@ -30,6 +30,8 @@ __all__ = [
 FULL_SIZES = (1, 64, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 16 << 20)
 _COMMON = 8
 """The core names the common mechanisms first."""
+_OPTION = 4
+"""Steps by which an option comes later than the default: the less common mechanisms come before it."""
 _FOR_ALL = ("policy", "work", "work-driver", "burst", "peers")
 """Options of `ipctune-core run` that belong to the load and to no mechanism."""
 COUNTS: Mapping[str, Mapping[str, Any]] = {"burst": {"burst": 2000}, "fan-in": {"peers": 4}, "fan-out": {"peers": 4}}
@@ -195,7 +197,7 @@ def by_weight(cells: Iterable[Spec]) -> tuple[Spec, ...]:
 
 def _tier(cell: Spec, names: Mapping[str, int]) -> int:
     pattern = min(PATTERNS.index(cell.pattern), 2)
-    return _size_rank(cell.size) + pattern + 2 * bool(variant(cell)) + names[cell.mechanism] // _COMMON
+    return _size_rank(cell.size) + pattern + _OPTION * bool(variant(cell)) + names[cell.mechanism] // _COMMON
 
 
 def _size_rank(size: int) -> int:

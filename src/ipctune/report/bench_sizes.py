@@ -1,6 +1,7 @@
 """The matrix over message sizes: a table for each placement and kind, mechanisms down and sizes across."""
 
 import textwrap
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 from ipctune.bench.cells import variant
@@ -121,11 +122,12 @@ def _by_size(cells: Sequence[Spec], known: Collection[Spec]) -> Iterator[str]:
         names = groups.setdefault((cell.pattern, cell.size), {})
         names.setdefault(_label(cell), []).append(cell.placement)
     places = len({cell.placement for cell in known})
-    labels = len({_label(cell) for cell in known})
+    there = Counter((cell.pattern, cell.size) for cell in known)
     for (pattern, size), names in groups.items():
         told = [name if len(where) == places else f"{name} ({'/'.join(where)})" for name, where in names.items()]
-        everything = len(told) == labels > 3 and all(len(where) == places for where in names.values())
-        yield f"{pattern} {named(size)}: " + (f"all {labels} mechanisms" if everything else ", ".join(told))
+        count = sum(map(len, names.values()))
+        everything = len(names) > 3 and count == there[pattern, size]
+        yield f"{pattern} {named(size)}: " + (f"all {count} cells" if everything else ", ".join(told))
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:

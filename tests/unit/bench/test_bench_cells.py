@@ -130,6 +130,8 @@ def test_what_matters_comes_first() -> None:
         ("tcp", "ping-pong", 64, 0),
     ]
     assert found.index(Spec("tcp", size=4096)) < found.index(Spec("pipe", size=1))
+    many = by_weight([Spec(f"m{at}", capacity=capacity) for capacity in (0, 1 << 20) for at in range(30)])
+    assert [cell.capacity for cell in many[:28]] == [0] * 28
     assert found[-1].size == 16 << 20
     assert found[-1].capacity
     assert found[-1].pattern == "stream"

@@ -61,6 +61,16 @@ def test_what_has_no_figure_is_named_with_its_number_and_its_limit() -> None:
     assert "49 cells have fewer than 3 blocks" in text
 
 
+def test_all_that_is_not_reached_of_a_size_is_one_word() -> None:
+    cells = tuple(Spec(f"m{at}", "stream", 7, cpus) for at in range(5) for cpus in ((0, 0), (0, 1)))
+    text = render(dataclasses.replace(matrix(), unreached=cells), PLAIN)
+    assert "stream 7 B: all 10 cells" in text
+    assert "stream 7 B: m0, m1, m2, m3, m4 (same)" in render(
+        dataclasses.replace(matrix(), unreached=cells[:-1], failed=(RefusedCell(cells[-1], "it hung", failed=True),)),
+        PLAIN,
+    )
+
+
 def test_many_failures_do_not_fill_the_screen() -> None:
     failed = tuple(RefusedCell(Spec(size=size), f"it hung at {size}", failed=True) for size in range(1, 41))
     text = render(dataclasses.replace(result(), failed=failed), PLAIN)
