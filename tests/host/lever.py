@@ -26,6 +26,7 @@ __all__ = [
     "needs_haltpoll",
     "needs_no_haltpoll",
     "slower",
+    "slower_without_pollers",
 ]
 
 KNOB = "autogroup"
@@ -56,14 +57,26 @@ def slower() -> str:
     return f"$([ $(cat {SETTING}) = {FOUND} ] && echo {SLOWER_NS} || echo 0)"
 
 
+def slower_without_pollers() -> str:
+    """The same while the caller has no child of SCHED_IDLE (5, the 41st field of proc_pid_stat(5)).
+
+    So much longer that what a poller really does to a message on the machine at hand does not count beside it.
+    """
+    idle = "$4 == parent && $41 == 5 { found = 1 } END { print found ? 0 : 1000000 }"
+    return f"$(cat /proc/[0-9]*/stat 2>/dev/null | awk -v parent=$PPID '{idle}')"
+
+
 @contextmanager
-def made_helpful(folder: Path) -> Iterator[None]:
-    """A measuring core for which changing the setting helps a ping-pong, as long as the context lasts."""
+def made_helpful(folder: Path, work: str | None = None) -> Iterator[None]:
+    """A measuring core for which changing the setting helps a ping-pong, as long as the context lasts.
+
+    Or what else: `work` are words of the shell that give the ns a side computes for a message.
+    """
     core = find_core()
     assert core is not None
     script = folder / "core-with-a-lever"
     script.write_text(
-        f'#!/bin/sh\n[ "$1" != run ] || set -- "$@" --work {slower()}\nexec {shlex.quote(str(core))} "$@"\n'
+        f'#!/bin/sh\n[ "$1" != run ] || set -- "$@" --work {work or slower()}\nexec {shlex.quote(str(core))} "$@"\n'
     )
     script.chmod(0o755)
     before = os.environ.get("IPCTUNE_CORE")

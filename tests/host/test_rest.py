@@ -3,6 +3,8 @@
 import statistics
 import time
 
+from tests.host.lever import needs_haltpoll
+
 from ipctune.bench.core import run
 from ipctune.bench.spec import Spec
 from ipctune.host import read_host
@@ -20,6 +22,7 @@ def p50(seed: int) -> float:
     return run(placed(read_host(quick=True), Spec()), 0.1, seed).p50_ns or 0.0
 
 
+@needs_haltpoll
 def test_the_first_block_after_a_lease_reads_like_the_baseline() -> None:
     lease = KNOBS["cpu-dma-latency"].lease
     assert lease is not None
