@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 from tests.host.journaled import reverted
-from tests.host.lever import FOUND, GOVERNOR, HALTPOLL, KNOB, SETTING, made_helpful, needs_haltpoll, needs_no_haltpoll
+from tests.host.lever import (
+    FOUND,
+    GOVERNOR,
+    HALTPOLL,
+    KNOB,
+    SETTING,
+    made_helpful,
+    needs_haltpoll,
+    needs_no_haltpoll,
+    slower_without_pollers,
+)
 
 from ipctune.bench.spec import Spec
 from ipctune.host import read_host
@@ -93,18 +103,17 @@ def test_what_helps_is_kept(journal: Journal, tmp_path: Path) -> None:
     assert SETTING.read_text().strip() != FOUND
 
 
-def test_a_poller_is_tried_where_there_is_no_driver(journal: Journal) -> None:
+def test_a_poller_is_kept_where_there_is_no_driver_and_it_helps(journal: Journal, tmp_path: Path) -> None:
     host = read_host(quick=True)
     idle = dataclasses.replace(host.idle, driver=None, governor=None)
     bare = dataclasses.replace(host, idle=idle, cpus=dataclasses.replace(host.cpus, allowed=(0,)))
-    # Pinned across two vCPUs its p99 can be ten times worse, a fair reason to refuse it. With one vCPU to choose from
-    # trials pin nothing, and the scheduler brings both sides together; so few messages have no p99 at the rate.
-    settings = dataclasses.replace(LATENCY, rate=3000.0, block=0.15)
-    found = selected(journal, "idle-poller", settings, bare)
+    # With one vCPU to choose from trials pin nothing; so few messages have no p99, which a poller may really worsen.
+    settings = dataclasses.replace(LATENCY, rate=200.0, block=0.1)
+    with made_helpful(tmp_path, slower_without_pollers()):
+        found = selected(journal, "idle-poller", settings, bare)
     assert found.loads[-1].p50.word == "better"
-    # At the rate a message may come to a vCPU whose poller has to be pushed aside first: a fair reason to refuse it, or
-    # not to have shown yet that no harm is done. Refused for anything else, it was not tried as it should have been.
-    assert found.outcome is Outcome.KEPT or "not yet shown" in found.why or "worse at 3,000/s" in found.why
+    # What it takes from a program beside it is measured for real, and a busy hypervisor may make that much.
+    assert found.outcome is Outcome.KEPT or "another program's work" in found.why, found.why
 
 
 def test_placement_ends_as_advice(journal: Journal) -> None:
@@ -161,9 +170,29 @@ def test_socket_buffers_are_raised_where_they_refuse_the_workload(journal: Journ
         assert (write.read_text(), read.read_text()) == ("212992\n", "212992\n")
 
 
+@pytest.mark.parametrize(
+    ("limit", "low", "mechanism"),
+    [
+        ("kernel.shmmax", "64", "sysv-shm-futex"),
+        ("kernel.shmall", "1", "sysv-shm-posix-sem"),
+        ("kernel.shmmni", "1", "sysv-shm-futex"),
+        ("kernel.sem", "1\t1\t1\t0", "sysv-shm-sem"),
+    ],
+)
+def test_a_limit_of_shared_memory_is_raised_where_it_refuses(
+    journal: Journal, limit: str, low: str, mechanism: str
+) -> None:
+    path = Path("/proc/sys") / limit.replace(".", "/")
+    with present(path, low):
+        result = refused(journal, Spec(mechanism=mechanism))
+        assert set(result.kept) == {limit}
+        assert path.read_text().strip() != low
+        revert(journal)
+        assert path.read_text().strip() == low
+
+
 def test_exceptions_are_named() -> None:
     untried = {name for name, knob in KNOBS.items() if knob.not_tried}
     module, scheduler = {"haltpoll-module", "haltpoll-boot"}, {"base-slice", "scheduler-features"}
-    no_mechanism = {"kernel.shmmni", "kernel.shmmax", "kernel.shmall", "kernel.sem", "net.core.somaxconn"}
-    assert untried == module | scheduler | no_mechanism | {"net.unix.max_dgram_qlen", "busy-poll"}
+    assert untried == module | scheduler | {"net.core.somaxconn", "net.unix.max_dgram_qlen", "busy-poll"}
     assert os.geteuid() == 0, "these tests set what only root can"

@@ -227,7 +227,6 @@ KNOBS = (
         reach=_SEGMENTS,
         source="proc_sys_kernel(5)",
         most=MOST_OBJECTS,
-        not_tried=NO_MECHANISM,
     ),
     _limit(
         "kernel.shmmax",
@@ -238,7 +237,6 @@ KNOBS = (
         reach=_SEGMENTS,
         source="proc_sys_kernel(5)",
         most=_ULONG_MAX,
-        not_tried=NO_MECHANISM,
     ),
     _limit(
         "kernel.shmall",
@@ -249,6 +247,5 @@ KNOBS = (
         reach=_SEGMENTS,
         source="proc_sys_kernel(5)",
         most=_ULONG_MAX,
-        not_tried=NO_MECHANISM,
     ),
 )

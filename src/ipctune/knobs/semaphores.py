@@ -4,7 +4,7 @@ Source: proc_sys_kernel(5), semget(2), semop(2).
 """
 
 from ipctune.host.model import Host
-from ipctune.knobs.limits import MOST_OBJECTS, NO_MECHANISM, limit_knob, rounded_up
+from ipctune.knobs.limits import MOST_OBJECTS, limit_knob, rounded_up
 from ipctune.knobs.model import Hints, Scope
 
 __all__ = ["FIELDS", "KNOBS"]
@@ -43,6 +43,5 @@ KNOBS = (
         price="kernel memory, a little for each semaphore that exists",
         reach="new arrays in this IPC namespace; containers have their own",
         source="proc_sys_kernel(5)",
-        not_tried=NO_MECHANISM,
     ),
 )

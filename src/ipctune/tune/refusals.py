@@ -12,6 +12,7 @@ from ipctune.journal.change import Change
 from ipctune.journal.session import Session
 from ipctune.knobs.model import Kind, Knob, Scope, Value
 from ipctune.knobs.registry import KNOBS
+from ipctune.knobs.semaphores import FIELDS
 from ipctune.tune.model import Outcome, Refusal, Trial
 
 __all__ = ["Raise", "find_limits", "probe", "remove_refusals"]
@@ -21,8 +22,14 @@ Raise = tuple[Knob, Value]
 
 _MOST = 4  # limits that one workload may need raised
 _SECONDS = 0.1
-_PAIR = 2  # queues, one for each direction
-_OBJECTS = ("kernel.msgmni", "fs.mqueue.queues_max")
+_PAIR = 2  # queues or segments, one for each direction
+_SEMAPHORES = 4  # in the one array of a pair
+_OBJECTS = {
+    **dict.fromkeys(("kernel.msgmni", "fs.mqueue.queues_max", "kernel.shmmni", "kernel.sem.semmni"), _PAIR),
+    "kernel.sem.semmns": _SEMAPHORES,
+}
+"""How many a pair makes; those that are there already count as well."""
+_OF_SEM = tuple(f"kernel.sem.{name}" for name in FIELDS)
 _TOGETHER = {"unix": ("net.core.wmem_max", "net.core.rmem_max"), "tcp": ("net.core.wmem_max", "net.core.rmem_max")}
 """Limits of the host that a mechanism meets one after another: no namespace can show the second."""
 
@@ -59,10 +66,12 @@ def find_limits(host: Host, spec: Spec, refusal: Refusal, seed: int) -> list[Rai
 
 
 def _candidate(host: Host, spec: Spec, limit: str) -> Raise | None:
-    knob = KNOBS.get(limit)
+    """The limit as it has to be for the workload; of the four in kernel.sem all, as each is met after the other."""
+    names = _OF_SEM if limit in _OF_SEM else (limit,)
+    knob = KNOBS.get("kernel.sem" if limit in _OF_SEM else limit)
     if knob is None or knob.kind is not Kind.LIMIT:
         return None
-    values = knob.candidates(host, {f"refused:{limit}": str(_asked(host, spec, limit))})
+    values = knob.candidates(host, {f"refused:{name}": str(_asked(host, spec, name)) for name in names})
     return (knob, values[0]) if values else None
 
 
@@ -70,7 +79,9 @@ def _asked(host: Host, spec: Spec, limit: str) -> int:
     """What the workload asks of that limit, in the limit's own unit; of objects: with those that are there."""
     if limit in _OBJECTS:
         there = host.limits.get(limit)
-        return _PAIR + (there.use or 0 if there else 0)
+        return _OBJECTS[limit] + (there.use or 0 if there else 0)
+    if limit in _OF_SEM:
+        return _SEMAPHORES
     if limit in ("kernel.msgmax", "fs.mqueue.msgsize_max"):
         return spec.size
     if limit == "fs.mqueue.msg_max":
