@@ -1,6 +1,7 @@
 // What pipes and stream sockets have beside blocking calls for a message each.
 #include <string.h>
 
+#include "nonblocking.h"
 #include "waiting.h"
 
 static ssize_t write_some(struct channel *channel, char *message, size_t size)
@@ -66,7 +67,7 @@ static size_t receive_batch(struct channel *channel, char *messages, size_t size
 
 const struct ways byte_stream_ways = {
 	.waits = WAITS_ALL,
-	.unblock = waiting_unblock,
+	.unblock = nonblocking_begin,
 	.try_send = try_send,
 	.try_receive = try_receive,
 	.send_pieces = send_pieces,

@@ -37,7 +37,6 @@ static const struct mechanism *const all[] = {
 	&sysv_shm_posix_sem_mechanism,
 	&process_vm_readv_mechanism,
 	&test_corrupt_mechanism,
-	&test_lossy_mechanism,
 };
 
 enum { COUNT = sizeof all / sizeof *all };

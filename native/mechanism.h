@@ -126,7 +126,7 @@ extern const struct mechanism pipe_mechanism, fifo_mechanism, unix_stream_mechan
 	memfd_spin_futex_mechanism, memfd_mutex_cond_mechanism, memfd_signal_mechanism, sysv_shm_futex_mechanism,
 	sysv_shm_sem_mechanism, sysv_shm_posix_sem_mechanism, process_vm_readv_mechanism, vmsplice_mechanism,
 	splice_mechanism, tee_mechanism, sendfile_mechanism, copy_file_range_mechanism, tcp_zerocopy_mechanism,
-	io_uring_mechanism, test_corrupt_mechanism, test_lossy_mechanism;
+	io_uring_mechanism, test_corrupt_mechanism;
 
 const struct mechanism *mechanism_named(const char *name); // with its own calls; wrong use where there is none
 // As asked for: its send and receive wait, cut and so on as the options say. Wrong use where it can't.

@@ -52,6 +52,11 @@ static inline bool one_way(enum pattern pattern)
 	return pattern != PING_PONG && pattern != CONNECT;
 }
 
+static inline int64_t option_spin_ns(const struct options *options)
+{
+	return options->spin_ns ? options->spin_ns : SPIN_NS;
+}
+
 static inline bool is_fan(enum pattern pattern)
 {
 	return pattern == FAN_IN || pattern == FAN_OUT;

@@ -25,11 +25,9 @@ void report_latency(const struct histogram *h, const char *kind)
 
 static void ring(const struct block *b)
 {
-	int64_t spin_ns = b->options->spin_ns ? b->options->spin_ns : SPIN_NS;
-
 	json_string("pages", b->pair->pages);
 	json_optional("slots", b->pair->slots);
-	json_optional("spin_ns", b->pair->mechanism->has_spin ? spin_ns : -1);
+	json_optional("spin_ns", b->pair->mechanism->has_spin ? option_spin_ns(b->options) : -1);
 }
 
 static void head(const struct block *b)

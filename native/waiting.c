@@ -1,6 +1,5 @@
 #include "waiting.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
 
@@ -77,18 +76,6 @@ static int epoll_on(int fd, uint32_t events)
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
 		refused("epoll_ctl", errno == ENOSPC ? "fs.epoll.max_user_watches" : NULL);
 	return epoll;
-}
-
-static void unblock(int fd)
-{
-	if (fd >= 0 && fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK))
-		refused("fcntl(F_SETFL)", NULL);
-}
-
-void waiting_unblock(struct channel *channel)
-{
-	unblock(channel->in);
-	unblock(channel->out);
 }
 
 void waiting_begin(struct channel *channel, const struct mechanism *mechanism)

@@ -13,7 +13,6 @@ typedef ssize_t attempt(struct channel *channel, char *message, size_t size);
 
 // For a side, before its first message.
 void waiting_begin(struct channel *channel, const struct mechanism *mechanism);
-void waiting_unblock(struct channel *channel); // O_NONBLOCK on its descriptors
 
 // Bytes received, by as many attempts as it takes. ENOMSG is what msgrcv(2) says for EAGAIN.
 static inline ssize_t waiting_receive(struct channel *channel, char *message, size_t size, attempt *once, const char *call)

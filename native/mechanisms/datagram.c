@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "../nonblocking.h"
+
 enum { OVERHEAD = 32 }; // what unix_dgram_sendmsg() in the kernel's net/unix/af_unix.c keeps of the buffer
 
 // MSG_TRUNC has the kernel tell how long a message was that did not fit.
@@ -109,7 +111,7 @@ static size_t receive_batch(struct channel *channel, char *messages, size_t size
 
 const struct ways datagram_ways = {
 	.waits = WAITS_ALL,
-	.unblock = waiting_unblock,
+	.unblock = nonblocking_begin,
 	.try_send = try_send,
 	.try_receive = try_receive,
 	.send_batch = send_batch,

@@ -4,6 +4,7 @@
 #include <mqueue.h>
 #include <stdio.h>
 
+#include "../nonblocking.h"
 #include "../waiting.h"
 
 static void name(char text[48], const struct pair *pair, int direction)
@@ -125,7 +126,7 @@ static void try_receive(struct channel *channel, char *message, size_t size)
 // On Linux an mqd_t is a descriptor, which poll and epoll take.
 static const struct ways ways = {
 	.waits = WAITS_ALL,
-	.unblock = waiting_unblock,
+	.unblock = nonblocking_begin,
 	.try_send = try_send,
 	.try_receive = try_receive,
 };

@@ -29,7 +29,7 @@ struct ring *ring_make(struct pair *pair, enum memory_kind kind, int number, uin
 	ring->slots = count;
 	ring->slot_bytes = whole;
 	ring->data = (char *)(ring + 1); // same address in both: inherited
-	ring->spin_ns = pair->options->spin_ns ? pair->options->spin_ns : SPIN_NS;
+	ring->spin_ns = option_spin_ns(pair->options);
 	return ring;
 }
 

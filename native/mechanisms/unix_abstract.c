@@ -5,15 +5,6 @@
 #include "../nonblocking.h"
 #include "unix_named.h"
 
-static int open_socket(void)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		refused("socket", errno == EMFILE ? "RLIMIT_NOFILE" : NULL);
-	return fd;
-}
-
 static socklen_t name(struct sockaddr_un *at, uint64_t token)
 {
 	*at = (struct sockaddr_un){.sun_family = AF_UNIX};
@@ -34,14 +25,8 @@ static int listen_abstract(struct pair *pair)
 {
 	struct sockaddr_un at;
 	socklen_t length = name(&at, pair->token);
-	int fd = open_socket();
 
-	channel_socket_capacity(pair, fd); // to be told what each connection will have: it inherits nothing
-	if (bind(fd, (struct sockaddr *)&at, length))
-		refused("bind", NULL);
-	if (listen(fd, SOMAXCONN))
-		refused("listen", NULL);
-	return fd;
+	return unix_named_listen(pair, &at, length);
 }
 
 // Nobody else can have the name: it was bound before the fork and holds a random number.
@@ -49,13 +34,8 @@ static int connect_abstract(const struct pair *pair, struct side_counts *counts)
 {
 	struct sockaddr_un at;
 	socklen_t length = name(&at, pair->token);
-	int fd = open_socket();
 
-	channel_connection_capacity(pair, fd, counts);
-	if (connect(fd, (struct sockaddr *)&at, length))
-		refused("connect", NULL);
-	counts->syscalls += 2;
-	return fd;
+	return unix_named_connect(pair, &at, length, counts);
 }
 
 static const struct connections connections = {

@@ -31,6 +31,29 @@ static int accept_ours(int listener)
 	}
 }
 
+int unix_named_listen(struct pair *pair, const struct sockaddr_un *at, socklen_t length)
+{
+	int fd = open_socket();
+
+	channel_socket_capacity(pair, fd); // to be told what each connection will have: it inherits nothing
+	if (bind(fd, (const struct sockaddr *)at, length))
+		refused("bind", NULL);
+	if (listen(fd, SOMAXCONN))
+		refused("listen", NULL);
+	return fd;
+}
+
+int unix_named_connect(const struct pair *pair, const struct sockaddr_un *at, socklen_t length, struct side_counts *counts)
+{
+	int fd = open_socket();
+
+	channel_connection_capacity(pair, fd, counts);
+	if (connect(fd, (const struct sockaddr *)at, length))
+		refused("connect", NULL);
+	counts->syscalls += 2;
+	return fd;
+}
+
 void unix_named_open(struct pair *pair, const struct sockaddr_un *at, socklen_t length)
 {
 	int listener = open_socket(), fd[2] = {open_socket(), -1};

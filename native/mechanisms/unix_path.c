@@ -1,5 +1,5 @@
 // A Unix stream connection through a socket with a path, as most servers have it. It lies in a private folder until
-// the connection stands.
+// the connection stands, or as long as there is somebody to connect.
 #include <string.h>
 
 #include "../folder.h"
@@ -13,7 +13,7 @@ static void remove_socket(const struct pair *pair)
 	folder_remove(pair, names);
 }
 
-static void open_path(struct pair *pair)
+static struct sockaddr_un name(const struct pair *pair)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	char path[FOLDER_PATH_BYTES];
@@ -22,10 +22,39 @@ static void open_path(struct pair *pair)
 	if (!*path || strlen(path) >= sizeof at.sun_path)
 		fail(EXIT_REFUSED, "bind", ENAMETOOLONG, NULL, "TMPDIR is too long: the path of a socket has %zu bytes", sizeof at.sun_path);
 	memcpy(at.sun_path, path, strlen(path));
+	return at;
+}
+
+static void open_path(struct pair *pair)
+{
+	struct sockaddr_un at = name(pair);
+
 	folder_make(pair);
 	unix_named_open(pair, &at, sizeof at);
 	remove_socket(pair);
 }
+
+// The path has to stay for as long as somebody connects; the guard takes it away.
+static int listen_path(struct pair *pair)
+{
+	struct sockaddr_un at = name(pair);
+
+	folder_make(pair);
+	return unix_named_listen(pair, &at, sizeof at);
+}
+
+static int connect_path(const struct pair *pair, struct side_counts *counts)
+{
+	struct sockaddr_un at = name(pair);
+
+	return unix_named_connect(pair, &at, sizeof at, counts);
+}
+
+static const struct connections connections = {
+	.listen = listen_path,
+	.connect = connect_path,
+	.accept = channel_accept,
+};
 
 const struct mechanism unix_path_mechanism = {
 	.name = "unix-path",
@@ -41,4 +70,5 @@ const struct mechanism unix_path_mechanism = {
 	.ways = &byte_stream_ways,
 	.pollable = true,
 	.nonblocking = &descriptor_nonblocking,
+	.connections = &connections,
 };

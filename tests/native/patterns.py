@@ -6,7 +6,7 @@ from tests.native.core import BYTE_STREAMS, DATAGRAMS, QUEUES
 
 PEERS = 3
 BURST = 40
-CONNECT = ("unix-abstract", "tcp")
+CONNECT = ("unix-abstract", "unix-path", "tcp")
 FANS = ("fan-in", "fan-out")
 _PLAIN_RINGS = ("memfd-futex", "memfd-eventfd", "memfd-spin", "memfd-spin-futex", "memfd-signal", "sysv-shm-futex")
 _TAKEN_WHOLE = ("unix-dgram", "unix-seqpacket")

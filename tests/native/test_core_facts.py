@@ -36,7 +36,7 @@ def _options(name: str) -> list[str]:
 
 def test_the_corrupting_mechanism_is_listed_for_tests(core: Core) -> None:
     listed = core.call("mechanisms", IPCTUNE_TEST_MECHANISMS="1").data["mechanisms"]
-    assert listed[-1]["name"] == "test-lossy"
+    assert listed[-1]["name"] == "test-corrupt"
 
 
 def test_facts(core: Core) -> None:

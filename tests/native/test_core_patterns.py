@@ -149,7 +149,7 @@ def test_a_message_that_is_taken_in_part_comes_whole(core: Core) -> None:
 @pytest.mark.parametrize("size", ["1", "64", "4096"])
 def test_what_the_kernel_drops_is_lost(core: Core, size: str) -> None:
     words_ = ("--pattern", "burst", "--burst", "3000", "--size", size)
-    data = core.run("test-lossy", *words_, IPCTUNE_TEST_MECHANISMS="1").data
+    data = core.run("udp", *words_).data
     check_result(data)
     assert data["burst"]["lost"] > 0
     assert data["burst"]["errno"] is None
