@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 from ipctune.bench.core import MechanismInfo, mechanisms  # noqa: E402
-from ipctune.bench.spec import LARGEST  # noqa: E402
+from ipctune.bench.sizes import LARGEST  # noqa: E402
 from ipctune.errors import NotPossible  # noqa: E402
 from ipctune.knobs.files import ALLOWED  # noqa: E402
 from ipctune.knobs.limits import sysctl_path  # noqa: E402

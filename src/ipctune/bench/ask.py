@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ipctune.bench import matrix
 from ipctune.bench.candidates import Candidate, plain_ones
-from ipctune.bench.cells import COUNTS
-from ipctune.bench.core import MechanismInfo, mechanisms
+from ipctune.bench.cells import COUNTS, chosen
+from ipctune.bench.core import mechanisms
 from ipctune.bench.recommend import MESSAGES, CutShort, LeverSwitch, Run, Shares, Told
 from ipctune.bench.recommendation import Answer, Lever, Recommendation
 from ipctune.bench.rounds import Measuring
@@ -66,7 +66,7 @@ def recommend(
     doesn't know or no mechanism can do, NotPossible without a core.
     """
     started, begin = datetime.now(UTC), time.monotonic()
-    infos = _named(mechanisms(core=core), asked.mechanisms)
+    infos = chosen(mechanisms(core=core), asked.mechanisms)
     pair = _pair(asked.cpus)
     measuring = Measuring(random.Random(asked.seed), core)
     found = _Found([], about)
@@ -136,14 +136,6 @@ class _Cell:
 
     def tick(self, text: str) -> None:
         self.told.tick(text)
-
-
-def _named(known: Sequence[MechanismInfo], asked: Sequence[str]) -> tuple[MechanismInfo, ...]:
-    names = [info.name for info in known]
-    for name in asked:
-        if name not in names:
-            raise WrongUse(f"no such mechanism: {name}", hint=f"there are {', '.join(names)}")
-    return tuple(info for info in known if not asked or info.name in asked)
 
 
 def _pair(cpus: str | None) -> tuple[int, int]:

@@ -3,15 +3,14 @@
 Names and options come from the core. Here is only which value of an option may be worth measuring for a message.
 """
 
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ipctune.bench import matrix
+from ipctune.bench.cells import option_field, with_options
 from ipctune.bench.core import MechanismInfo
 from ipctune.bench.simplicity import Rank, rank
 from ipctune.bench.spec import Spec
-from ipctune.errors import WrongUse
 
 __all__ = ["Candidate", "Options", "plain_ones", "variants"]
 
@@ -53,20 +52,9 @@ def variants(candidate: Candidate, info: MechanismInfo) -> Iterator[Candidate]:
     for option in info.options:
         worth = _WORTH.get(option)
         for value in worth(info, candidate.spec) if worth else ():
-            changed = _with(candidate.spec, option, value)
-            if changed is not None:
+            field = option_field(option)
+            for changed in with_options((candidate.spec,), {field.name: value}) if field else ():
                 yield Candidate(changed, ((option, str(value)),))
-
-
-def _with(spec: Spec, option: str, value: int | str) -> Spec | None:
-    """The spec with an option set; None where it has no such field, or does not take the value."""
-    name = option.replace("-", "_")
-    fields = {field.name for field in dataclasses.fields(Spec)}
-    found = next((one for one in (name, f"{name}_ns") if one in fields), None)
-    try:
-        return None if found is None else spec.replace(**{found: value})
-    except WrongUse:
-        return None
 
 
 def _one_way(spec: Spec) -> bool:
@@ -74,9 +62,8 @@ def _one_way(spec: Spec) -> bool:
 
 
 def _waits(info: MechanismInfo, _spec: Spec) -> Sequence[str]:
-    """All ways to wait but the first, which is the plain one. A core that does not tell has none."""
-    told: Sequence[str] = getattr(info, "waits", ())
-    return told[1:]
+    """All ways to wait but the first, which is the plain one."""
+    return info.waits[1:]
 
 
 _WORTH: dict[str, Callable[[MechanismInfo, Spec], Sequence[int | str]]] = {

@@ -17,6 +17,8 @@ __all__ = [
     "COUNTS",
     "FULL_SIZES",
     "by_weight",
+    "chosen",
+    "option_field",
     "option_names",
     "patterns_of",
     "place",
@@ -81,10 +83,18 @@ def _pair(asked: str, cpus: list[int]) -> tuple[int, int]:
     return first, second
 
 
-def patterns_of(info: MechanismInfo) -> tuple[str, ...]:
-    """What the core says that the mechanism can do."""
-    told: tuple[str, ...] = getattr(info, "patterns", PATTERNS[:2])
-    return tuple(pattern for pattern in told if pattern != "stream" or info.stream)
+def patterns_of(info: MechanismInfo, rate: float) -> tuple[str, ...]:
+    """What the core says that the mechanism can do; a stream that would lose messages flat out needs a rate."""
+    return tuple(pattern for pattern in info.patterns if pattern != "stream" or info.stream or rate)
+
+
+def chosen(known: Iterable[MechanismInfo], asked: Iterable[str]) -> tuple[MechanismInfo, ...]:
+    """The mechanisms that were asked for, in the core's order; no name stands for all. Raises WrongUse."""
+    by_name = {info.name: info for info in known}
+    names = set(asked)
+    if unknown := sorted(names - by_name.keys()):
+        raise WrongUse(f"no such mechanism: {unknown[0]}", hint=f"there are {', '.join(by_name)}")
+    return tuple(info for name, info in by_name.items() if not names or name in names)
 
 
 def specs(
@@ -100,7 +110,7 @@ def specs(
         Spec(info.name, pattern, size, cpus, 0.0 if pattern == "burst" else rate, **COUNTS.get(pattern, {}))
         for pattern in patterns
         for info in infos
-        if pattern in patterns_of(info) and (pattern != "stream" or info.stream or rate)
+        if pattern in patterns_of(info, rate)
         for cpus in where.values()
     )
 
@@ -125,7 +135,7 @@ def variants(info: MechanismInfo, asked: Mapping[str, tuple[str, ...]], *, known
     """
     yield {}
     for name in (*info.options, *_FOR_ALL):
-        field = _field(name)
+        field = option_field(name)
         if field is None:
             continue
         values = asked.get(name, _listed(info, name, field) if known and not asked else ())
@@ -138,10 +148,10 @@ def variants(info: MechanismInfo, asked: Mapping[str, tuple[str, ...]], *, known
 def option_names(infos: Iterable[MechanismInfo]) -> tuple[str, ...]:
     """Options that one of the mechanisms takes and that a Spec can say."""
     told = dict.fromkeys((*(name for info in infos for name in info.options), *_FOR_ALL))
-    return tuple(name for name in told if _field(name) is not None)
+    return tuple(name for name in told if option_field(name) is not None)
 
 
-def _field(name: str) -> "dataclasses.Field[Any] | None":
+def option_field(name: str) -> "dataclasses.Field[Any] | None":
     """The field of a Spec that says this option: by its name, or with its unit."""
     plain = name.replace("-", "_")
     known = {field.name: field for field in dataclasses.fields(Spec) if field.name not in _AXES}

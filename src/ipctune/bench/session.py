@@ -11,7 +11,17 @@ from typing import Any
 
 from ipctune.bench import curve, matrix
 from ipctune.bench.block import Block
-from ipctune.bench.cells import FULL_SIZES, by_weight, option_names, patterns_of, place, specs, variants, with_options
+from ipctune.bench.cells import (
+    FULL_SIZES,
+    by_weight,
+    chosen,
+    option_names,
+    patterns_of,
+    place,
+    specs,
+    variants,
+    with_options,
+)
 from ipctune.bench.core import MechanismInfo, mechanisms
 from ipctune.bench.floor import with_floor
 from ipctune.bench.limits import TAKES_S, Limits, limits
@@ -151,7 +161,7 @@ def prepare(request: Request, *, core: str | Path | None = None) -> Session:
     curve_cpus = _curve_cpus(request, where)
     if request.curve_only:
         return Session(request, Plan((), 0, 0.0), curve_cpus)
-    infos = _chosen(mechanisms(core=core), request.mechanisms)
+    infos = chosen(mechanisms(core=core), request.mechanisms)
     cells = _cells(request, infos, where)
     if len(cells) > MOST_CELLS:
         raise WrongUse(f"{len(cells)} cells; {MOST_CELLS} at most", hint="fewer sizes, mechanisms or options")
@@ -190,14 +200,6 @@ def _curve_cpus(request: Request, where: dict[str, tuple[int, int]]) -> tuple[in
     return pairs[0] if pairs else None
 
 
-def _chosen(known: tuple[MechanismInfo, ...], asked: tuple[str, ...]) -> tuple[MechanismInfo, ...]:
-    names = [info.name for info in known]
-    for name in asked:
-        if name not in names:
-            raise WrongUse(f"no such mechanism: {name}", hint=f"there are {', '.join(names)}")
-    return tuple(info for info in known if not asked or info.name in asked)
-
-
 def _cells(request: Request, infos: tuple[MechanismInfo, ...], where: dict[str, tuple[int, int]]) -> tuple[Spec, ...]:
     """All that was asked for; the quick run streams in one placement only, across where it can."""
     _check(request, infos)
@@ -229,7 +231,7 @@ def _all_fit(request: Request, infos: tuple[MechanismInfo, ...], cells: Collecti
 
 def _check(request: Request, infos: tuple[MechanismInfo, ...]) -> None:
     """Raises WrongUse for a pattern or option that none of the mechanisms has."""
-    can = {pattern for info in infos for pattern in patterns_of(info)}
+    can = {pattern for info in infos for pattern in patterns_of(info, request.rate)}
     for pattern in request.patterns:
         if pattern not in can:
             raise WrongUse(f"none of these mechanisms has the pattern {pattern}", hint=f"there are {', '.join(can)}")

@@ -2,10 +2,10 @@
 
 import re
 
-from ipctune.bench.spec import LARGEST
+__all__ = ["LARGEST", "named", "parse_size", "parse_sizes", "short"]
 
-__all__ = ["named", "parse_size", "parse_sizes", "short"]
-
+LARGEST = 16 << 20
+"""Bytes of the largest message."""
 _SIZE = re.compile(r"(\d{1,9})\s*(B|K|KiB|M|MiB)?", re.IGNORECASE | re.ASCII)
 
 

@@ -4,6 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Self
 
+from ipctune.bench.sizes import LARGEST, named
 from ipctune.errors import WrongUse
 
 __all__ = ["FANS", "FREE", "PAGES", "PAIRS", "PATTERNS", "POLICIES", "WAITS", "Spec"]
@@ -17,7 +18,6 @@ POLICIES = ("other", "batch", "fifo")
 WAITS = ("block", "retry", "poll", "epoll")
 PAGES = ("normal", "prefault", "mlock", "huge")
 NAMESPACES = ("private", "present")
-LARGEST = 16 << 20
 MOST_SLOTS = 16384
 LARGEST_RING = 1 << 30
 LONGEST_SPIN_NS = 1_000_000_000
@@ -98,7 +98,7 @@ class Spec:
         if self.slots and self.pattern != "stream":
             raise WrongUse("slots without a stream", hint="a ping-pong has one message on its way")
         if self.slots * self.size > LARGEST_RING:
-            raise WrongUse(f"{self.slots} slots of {_bytes(self.size)}", hint="1 GiB in all at most")
+            raise WrongUse(f"{self.slots} slots of {named(self.size)}", hint="1 GiB in all at most")
 
     def _check_counts(self) -> None:
         burst, fan = self.pattern == "burst", self.pattern in FANS
@@ -113,8 +113,6 @@ class Spec:
         told = self.wait != "block" or self.write_size or self.noerror
         if told and self.pattern not in PAIRS:
             raise WrongUse(f"a way to wait or to write in {self.pattern}", hint="they go with ping-pong and stream")
-        if self.batch > 1 and (self.work_ns or self.work_driver_ns):
-            raise WrongUse("work between the messages of a batch", hint="a batch comes at once")
 
     def arguments(self) -> list[str]:
         """The options of `ipctune-core run` that say this; its defaults are left out."""
@@ -178,7 +176,7 @@ class Spec:
     def describe(self) -> str:
         """One line for people, such as `pipe ping-pong 64 B, vCPUs 0 and 1, 1,000/s`."""
         words = [
-            f"{self.mechanism} {self.pattern} {_bytes(self.size)}",
+            f"{self.mechanism} {self.pattern} {named(self.size)}",
             self._where(),
             self._load(),
         ]
@@ -189,7 +187,7 @@ class Spec:
         elif self.work_ns:
             words.append(f"{self.work_ns / 1000:g} µs of work")
         if self.capacity:
-            words.append(f"capacity {_bytes(self.capacity)}")
+            words.append(f"capacity {named(self.capacity)}")
         if self.pages != "normal":
             words.append(f"{self.pages} pages")
         if self.slots:
@@ -207,7 +205,7 @@ class Spec:
         if self.wait != "block":
             words.append(f"waits by {self.wait}")
         if self.write_size:
-            words.append(f"writes of {_bytes(self.write_size)}")
+            words.append(f"writes of {named(self.write_size)}")
         if self.batch > 1:
             words.append(f"{self.batch} a call")
         if self.noerror:
@@ -239,6 +237,8 @@ def _check_batch(spec: Spec) -> None:
         raise WrongUse("a batch in a ping-pong", hint="batches belong to a stream")
     if spec.write_size:
         raise WrongUse("a batch and a write size at once", hint="all in one call, or one message in several")
+    if spec.work_ns or spec.work_driver_ns:
+        raise WrongUse("work between the messages of a batch", hint="a batch comes at once")
     if spec.batch * spec.size > LARGEST:
         raise WrongUse(f"{spec.batch * spec.size} bytes a call", hint="16 MiB at most")
 
@@ -246,10 +246,3 @@ def _check_batch(spec: Spec) -> None:
 def _choice(what: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise WrongUse(f"no such {what}: {value}", hint=f"one of {', '.join(choices)}")
-
-
-def _bytes(count: int) -> str:
-    for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
-        if count >= unit and count % unit == 0:
-            return f"{count // unit} {name}"
-    return f"{count} B"

@@ -53,14 +53,14 @@ def against(figures: Figures, a: str, b: str, alpha: float) -> Estimate | None:
     return confirm(d, alpha) if d else None
 
 
-def pairs_of(labels: Collection[str]) -> int:
+def pairs_of(labels: Collection[object]) -> int:
     """How many comparisons share the level."""
     return max(1, len(labels) * (len(labels) - 1) // 2)
 
 
 def rounds_needed(count: int, alpha: float = ALPHA) -> int:
     """The fewest rounds in which `count` of them can be told apart at all."""
-    return pairs_needed(alpha / max(1, count * (count - 1) // 2))
+    return pairs_needed(alpha / pairs_of(range(count)))
 
 
 def all_beats(figures: Figures, labels: Sequence[str], alpha: float = ALPHA) -> Beats:

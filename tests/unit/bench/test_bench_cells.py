@@ -6,7 +6,18 @@ from pathlib import Path
 import pytest
 from tests.unit.bench.fake import write_core
 
-from ipctune.bench.cells import FULL_SIZES, by_weight, option_names, place, variant, variants, with_options
+from ipctune.bench.cells import (
+    FULL_SIZES,
+    by_weight,
+    chosen,
+    option_names,
+    patterns_of,
+    place,
+    specs,
+    variant,
+    variants,
+    with_options,
+)
 from ipctune.bench.core import MechanismInfo
 from ipctune.bench.session import Request, prepare
 from ipctune.bench.sizes import named, parse_size, parse_sizes, short
@@ -166,3 +177,20 @@ def test_too_many_cells_and_what_nobody_has_are_wrong_use(tmp_path: Path) -> Non
         prepare(Request(options=(("policy", ("nonsense",)),)), core=core)
     with pytest.raises(WrongUse, match="carrier-pigeon"):
         prepare(Request(("carrier-pigeon",), full=True), core=core)
+
+
+LOSES = MechanismInfo("loses", "", "udp(7)", False, None, (), ("block",), ("ping-pong", "stream"))
+
+
+@pytest.mark.parametrize(("rate", "patterns"), [(0.0, ("ping-pong",)), (100.0, ("ping-pong", "stream"))])
+def test_what_loses_messages_flat_out_streams_at_a_rate(rate: float, patterns: tuple[str, ...]) -> None:
+    assert patterns_of(LOSES, rate) == patterns
+    assert {cell.pattern for cell in specs((LOSES,), {"free": (-1, -1)}, rate=rate)} == set(patterns)
+
+
+def test_a_mechanism_that_is_not_there_is_refused_with_those_that_are() -> None:
+    assert chosen((INFO, LOSES), ("loses",)) == (LOSES,)
+    assert chosen((INFO, LOSES), ()) == (INFO, LOSES)
+    with pytest.raises(WrongUse) as refused:
+        chosen((INFO, LOSES), ("pipe", "zigzag"))
+    assert "pipe, loses" in refused.value.hint
