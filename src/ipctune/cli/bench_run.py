@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ipctune.cli.output import shows_unicode
 from ipctune.errors import NotPossible
 
 if TYPE_CHECKING:
@@ -111,8 +112,9 @@ def show(result: "BenchResult", words: list[str], how: str, *, quick: bool) -> N
     from ipctune.report.bench_table import render_csv, render_markdown
     from ipctune.report.style import Style
 
-    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
     made = {"json": to_json, "csv": render_csv, "markdown": render_markdown}.get(how)
-    click.echo(made(result) if made else render(result, Style.auto(sys.stdout), quick=quick, unicode=unicode))
+    click.echo(
+        made(result) if made else render(result, Style.auto(sys.stdout), quick=quick, unicode=shows_unicode(sys.stdout))
+    )
     for line in words:
         click.echo(line, err=how != "text")

@@ -7,6 +7,7 @@ from dataclasses import asdict
 import click
 from click.shell_completion import CompletionItem
 
+from ipctune.cli.output import shows_unicode
 from ipctune.errors import Exit, NotPossible, WrongUse
 
 __all__ = ["command"]
@@ -59,6 +60,5 @@ def command(a: str, b: str, *, check: bool, everything: bool, as_json: bool, as_
     elif as_markdown:
         print(render_compare_markdown(found))
     else:
-        unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-        print(render_compare(found, Style.auto(sys.stdout), everything=everything, unicode=unicode))
+        print(render_compare(found, Style.auto(sys.stdout), everything=everything, unicode=shows_unicode(sys.stdout)))
     return Exit.CHECK_FAILED if check and found.is_worse else Exit.DONE

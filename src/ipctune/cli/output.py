@@ -6,9 +6,14 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-__all__ = ["complain", "drop", "settle", "unwritten"]
+__all__ = ["complain", "drop", "settle", "shows_unicode", "unwritten"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
+
+def shows_unicode(stream: TextIO) -> bool:
+    """Whether what is written there may hold more than ASCII."""
+    return (stream.encoding or "").lower().startswith("utf")
 
 
 def unwritten(error: OSError) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ipctune.cli.output import shows_unicode
 from ipctune.errors import Exit, WrongUse
 
 if TYPE_CHECKING:
@@ -181,8 +182,7 @@ def _show(result: "Recommendation", *, as_json: bool, markdown: bool) -> None:
     elif markdown:
         text = render_markdown(result)
     else:
-        unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-        text = render(result, Style.auto(sys.stdout), unicode=unicode)
+        text = render(result, Style.auto(sys.stdout), unicode=shows_unicode(sys.stdout))
     click.echo(text)
 
 

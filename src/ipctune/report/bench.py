@@ -12,15 +12,13 @@ from ipctune.bench.sizes import named
 from ipctune.report import plot
 from ipctune.report.bench_burst import burst_lines
 from ipctune.report.bench_limits import limit_lines, multiple
-from ipctune.report.bench_sizes import left_out, many, size_tables
+from ipctune.report.bench_sizes import PLACES, left_out, many, size_tables
 from ipctune.report.bench_wake import wake_lines
-from ipctune.report.style import Style
+from ipctune.report.style import Style, in_ascii
 
 __all__ = ["render"]
 
-_ASCII = str.maketrans({"µ": "u", "×": "x", "–": "-", "…": "..."})
 _MOST_FAILED = 10
-_PLACES = {"same": "one vCPU", "across": "two vCPUs", "free": "not pinned"}
 
 
 def render(result: BenchResult, style: Style, *, quick: bool = False, unicode: bool = True) -> str:
@@ -28,7 +26,7 @@ def render(result: BenchResult, style: Style, *, quick: bool = False, unicode: b
     lines = _head(result)
     plain = [row for row in result.rows if row.burst is None]
     if many(plain):
-        lines += [*size_tables(plain), *burst_lines(result.rows, _PLACES)]
+        lines += [*size_tables(plain), *burst_lines(result.rows, PLACES)]
     elif result.rows:
         lines += _matrix(result.rows) if quick else _full(result.rows)
         fastest = _fastest(result.rows)
@@ -39,7 +37,7 @@ def render(result: BenchResult, style: Style, *, quick: bool = False, unicode: b
     if not quick and not many(plain):
         lines += _histogram(result.rows, unicode)
     text = "\n".join([*lines, *_foot(result, style, quick)])
-    return text if unicode else text.translate(_ASCII)
+    return text if unicode else in_ascii(text)
 
 
 def _head(result: BenchResult) -> list[str]:
@@ -71,9 +69,9 @@ def _us(ns: float | None) -> str:
 
 def _matrix(rows: Sequence[Row]) -> list[str]:
     """One line a mechanism: RT and CPU for every placement, and the stream's best."""
-    places = [place for place in _PLACES if any(row.placement == place for row in rows)]
+    places = [place for place in PLACES if any(row.placement == place for row in rows)]
     streams = any(row.spec.pattern == "stream" for row in rows)
-    top = " " * 15 + "".join(f"{_PLACES[place]:>18}" for place in places)
+    top = " " * 15 + "".join(f"{PLACES[place]:>18}" for place in places)
     under = " " * 15 + f"{'RT p50':>10}{'CPU/RT':>8}" * len(places)
     if streams:
         top, under = top + f"{'stream':>9}", under + f"{'k msg/s':>9}"
@@ -109,12 +107,12 @@ def _full(rows: Sequence[Row]) -> list[str]:
     patterns = list(dict.fromkeys(row.spec.pattern for row in rows if row.burst is None))
     for pattern in patterns:
         for kind in ("round-trip", "one-way", None):
-            for place, name in _PLACES.items():
+            for place, name in PLACES.items():
                 own = [r for r in rows if (r.spec.pattern, r.placement, r.kind) == (pattern, place, kind)]
                 if own:
                     lines += ["", *_title(pattern, patterns), _head_line(own[0], name, wide)]
                     lines += [_line(row, wide) for row in sorted(own, key=_rank)]
-    return [*lines, *burst_lines(rows, _PLACES)]
+    return [*lines, *burst_lines(rows, PLACES)]
 
 
 def _title(pattern: str, patterns: Sequence[str]) -> list[str]:
@@ -158,7 +156,7 @@ def _costs(row: Row) -> str:
 def _fastest(rows: Sequence[Row]) -> list[str]:
     """Which mechanism wins in each placement, and which the blocks can't tell from it."""
     lines = []
-    for place, name in _PLACES.items():
+    for place, name in PLACES.items():
         trips = [r for r in rows if r.placement == place and r.kind == "round-trip"]
         if len(trips) > 1:
             lines.append(_winner(name, sorted(trips, key=_rank)))

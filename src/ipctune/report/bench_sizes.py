@@ -10,10 +10,10 @@ from ipctune.bench.row import Row
 from ipctune.bench.sizes import named, short
 from ipctune.bench.spec import Spec
 
-__all__ = ["left_out", "many", "size_tables"]
+__all__ = ["PLACES", "left_out", "many", "size_tables"]
 
 WIDTH = 80
-_PLACES = {"same": "one vCPU", "across": "two vCPUs", "free": "not pinned"}
+PLACES = {"same": "one vCPU", "across": "two vCPUs", "free": "not pinned"}
 _CELL = 13
 _LABEL = 28
 
@@ -27,7 +27,7 @@ def size_tables(rows: Sequence[Row]) -> list[str]:
     """Median and CPU of every cell; `*` marks the best of each size, `!` where blocks were spoiled."""
     lines: list[str] = []
     for pattern, kind in dict.fromkeys((row.spec.pattern, row.kind) for row in rows):
-        for place, name in _PLACES.items():
+        for place, name in PLACES.items():
             own = [r for r in rows if (r.spec.pattern, r.kind, r.placement) == (pattern, kind, place)]
             lines += _table(own, f"{pattern}, {name}: {_unit(kind)}") if own else []
     return [*lines, "", "* best of its size   ! some blocks spoiled   - not measured"]

@@ -98,13 +98,13 @@ _NAMES = (
 def _cells(row: Row) -> tuple[str, ...]:
     spec = row.spec
     if row.p50_ns is None:
-        figure, unit, span = "k msg/s", 1000.0, row.messages_per_second
+        figure, span = "k msg/s", row.messages_per_second
     else:
-        figure, unit, span = ("RT p50" if row.kind == "round-trip" else "1-way p50"), 1000.0, row.p50_ns
+        figure, span = ("RT p50" if row.kind == "round-trip" else "1-way p50"), row.p50_ns
     return (
         *(spec.mechanism, spec.pattern, short(spec.size), row.placement, variant(spec), figure),
-        f"{span.median / unit:.4g}",
-        f"{span.low / unit:.4g}-{span.high / unit:.4g}",
+        f"{span.median / 1000:.4g}",
+        f"{span.low / 1000:.4g}-{span.high / 1000:.4g}",
         "-" if row.kind is None else "unknown" if row.p99_ns is None else f"{row.p99_ns / 1000:.4g}",
         f"{row.cpu_ns_per_message / 1000:.4g}",
         f"{row.syscalls_per_message:.2f}",

@@ -13,7 +13,7 @@ from ipctune.bench.spec import Spec
 from ipctune.host.scrub import clean
 from ipctune.judge.verdict import Word
 from ipctune.report.bench_table import table
-from ipctune.report.style import PLAIN, Style
+from ipctune.report.style import PLAIN, Style, in_ascii
 
 __all__ = ["render_compare", "render_compare_csv", "render_compare_markdown"]
 
@@ -32,10 +32,7 @@ def render_compare(found: Comparison, style: Style = PLAIN, *, everything: bool 
     lines = [*heads, *_differing(found), "", *_overall(found, style), *_table(found, style, everything)]
     lines += [*_missing(found), "", *textwrap.wrap(CAVEAT, WIDTH)]
     text = "\n".join(lines)
-    return text if unicode else text.translate(_ASCII)
-
-
-_ASCII = str.maketrans({"µ": "u", "×": "x", "–": "-", "…": "...", "±": "+-"})
+    return text if unicode else in_ascii(text)
 
 
 def _heads(found: Comparison) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from ipctune.bench.recommendation import Answer, Arm, Lever, Recommendation, Table
+from ipctune.bench.sizes import named
 from ipctune.judge.verdict import Estimate
 from ipctune.report.figures import folded
 from ipctune.report.recommend_map import render_map
@@ -15,13 +16,11 @@ from ipctune.report.recommend_words import (
     micro,
     name_of,
     refusals,
-    size_text,
 )
-from ipctune.report.style import Style
+from ipctune.report.style import Style, in_ascii
 
 __all__ = ["render", "render_markdown", "render_plan"]
 
-_ASCII = str.maketrans({"µ": "u", "×": "x", "–": "-", "…": "..."})
 _NAME, _COLUMNS = 26, (9, 9, 24, 6, 6)
 
 
@@ -30,7 +29,7 @@ def render(result: Recommendation, style: Style, *, unicode: bool = True) -> str
     lines = _head(result)
     lines += render_map(result, style) if result.is_map else _answers(result, style)
     text = "\n".join([*lines, *_foot(result, style)])
-    return text if unicode else text.translate(_ASCII)
+    return text if unicode else in_ascii(text)
 
 
 def render_plan(about: Lever, places: Sequence[str]) -> str:
@@ -46,7 +45,7 @@ def _head(result: Recommendation) -> list[str]:
     cut = ", ended by Ctrl-C" if result.interrupted else ""
     what = load(result)
     if not result.is_map and result.answers:
-        what = f"{size_text(result.answers[0].size)} {result.answers[0].pattern}, {what}"
+        what = f"{named(result.answers[0].size)} {result.answers[0].pattern}, {what}"
     machine = f"{result.vcpus} vCPU, kernel {result.kernel}   {blocks} blocks in {result.seconds:.0f} s{cut}"
     return [what, machine]
 
@@ -198,7 +197,7 @@ def render_markdown(result: Recommendation) -> str:
     """A page for a ticket or a wiki; it names no host."""
     lines = [f"# Which way to communicate: {load(result)}", "", f"{result.vcpus} vCPU, kernel {result.kernel}", ""]
     for answer in result.answers:
-        lines += [f"## {size_text(answer.size)} {answer.pattern}", "", *_markdown(answer, result), ""]
+        lines += [f"## {named(answer.size)} {answer.pattern}", "", *_markdown(answer, result), ""]
     lever = result.lever
     if lever is not None and lever.table is not None:
         lines += [f"## With {lever.title} = {lever.value}", "", f"Use **{name_of(lever.table.named)}**.", ""]

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from ipctune.bench.recommendation import Answer, Recommendation, Table
+from ipctune.bench.sizes import named
 from ipctune.report.figures import folded
-from ipctune.report.recommend_words import figure, figure_name, name_of, size_text
+from ipctune.report.recommend_words import figure, figure_name, name_of
 from ipctune.report.style import Style
 
 __all__ = ["render_map"]
@@ -23,10 +24,10 @@ def render_map(result: Recommendation, style: Style) -> list[str]:
         return ["", "nothing was measured"]
     if len(patterns) <= len(sizes):
         rows = [[cells.get((size, pattern)) for pattern in patterns] for size in sizes]
-        lines = _grid([size_text(size) for size in sizes], patterns, rows, style)
+        lines = _grid([named(size) for size in sizes], patterns, rows, style)
     else:
         rows = [[cells.get((size, pattern)) for size in sizes] for pattern in patterns]
-        lines = _grid(patterns, [size_text(size) for size in sizes], rows, style)
+        lines = _grid(patterns, [named(size) for size in sizes], rows, style)
     return ["", *lines, "", *_notes(result.answers, style)]
 
 
@@ -65,5 +66,5 @@ def _notes(answers: Sequence[Answer], style: Style) -> list[str]:
     lines = ["= the simplest that can't be told apart; ? not known yet; - none takes it"]
     for answer in answers:
         if answer.table is not None and len(answer.table.not_apart) > 1:
-            lines += folded(f"{size_text(answer.size)} {answer.pattern}: {_others(answer.table)}", "  ", _WIDTH)
+            lines += folded(f"{named(answer.size)} {answer.pattern}: {_others(answer.table)}", "  ", _WIDTH)
     return [style.dim(line) for line in lines]

@@ -3,22 +3,15 @@
 from collections.abc import Sequence
 
 from ipctune.bench.recommendation import Absent, Arm, Looked, Recommendation
+from ipctune.bench.sizes import short
 from ipctune.judge.verdict import Estimate
 from ipctune.report.figures import folded
 from ipctune.report.words import percent
 
-__all__ = ["amount", "estimate", "figure", "figure_name", "load", "micro", "name_of", "refusals", "size_text"]
+__all__ = ["amount", "estimate", "figure", "figure_name", "load", "micro", "name_of", "refusals"]
 
 _PLACES = {"same": "both on one vCPU", "across": "across two vCPUs", "free": "not pinned"}
 _MANY = 3.0
-
-
-def size_text(count: int) -> str:
-    """64 B, 4 KiB, 1 MiB."""
-    for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
-        if count >= unit and count % unit == 0:
-            return f"{count // unit} {name}"
-    return f"{count} B"
 
 
 def name_of(label: str) -> str:
@@ -31,7 +24,7 @@ def _option(text: str) -> str:
     name, _, value = text.partition("=")
     if not value.isdigit() or name == "spin":
         return f"{name}={int(value) // 1000}us" if value.isdigit() else text
-    return f"{name}={size_text(int(value)).replace(' ', '').replace('iB', '').removesuffix('B')}"
+    return f"{name}={short(int(value))}"
 
 
 def load(result: Recommendation) -> str:

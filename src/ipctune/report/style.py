@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import TextIO
 
-__all__ = ["PLAIN", "Style"]
+__all__ = ["PLAIN", "Style", "in_ascii"]
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
@@ -46,3 +46,9 @@ class Style:
 
 
 PLAIN = Style()
+_ASCII = str.maketrans({"µ": "u", "×": "x", "–": "-", "…": "...", "±": "+-"})
+
+
+def in_ascii(text: str) -> str:
+    """The same for a screen that shows nothing else."""
+    return text.translate(_ASCII)
