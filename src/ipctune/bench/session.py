@@ -233,8 +233,11 @@ def _check(request: Request, infos: tuple[MechanismInfo, ...]) -> None:
     """Raises WrongUse for a pattern or option that none of the mechanisms has."""
     can = {pattern for info in infos for pattern in patterns_of(info, request.rate)}
     for pattern in request.patterns:
-        if pattern not in can:
-            raise WrongUse(f"none of these mechanisms has the pattern {pattern}", hint=f"there are {', '.join(can)}")
+        if pattern in can:
+            continue
+        if pattern == "stream":
+            raise WrongUse("as fast as it goes these lose messages of a stream", hint="--rate N gives them time")
+        raise WrongUse(f"none of these mechanisms has the pattern {pattern}", hint=f"there are {', '.join(can)}")
     known = option_names(infos)
     for name, _ in request.options:
         if name not in known:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import click
 
+from ipctune.bench.cells import chosen, patterns_of
 from ipctune.bench.core import mechanisms
 from ipctune.bench.spec import Spec
 from ipctune.cli.command_line import command_line, named_target, named_workload
@@ -210,9 +211,12 @@ def _settings(options: dict[str, Any]) -> Settings:
     target, refused = named_target(options)
     if target is None or command is not None or workload:
         _check_time(options, of_a_command=command is not None)
-    known = [m.name for m in mechanisms()]
-    if options["mechanism"] not in known:
-        raise WrongUse(f"there is no mechanism {options['mechanism']}", hint=f"one of {', '.join(known)}")
+    (info,) = chosen(mechanisms(), (options["mechanism"],))
+    if options["pattern"] not in patterns_of(info, rate=0.0):
+        raise WrongUse(
+            f"{info.name} can't be tuned by a {options['pattern']}",
+            hint="one load of a run is as fast as it goes, and it would lose messages then: --pattern ping-pong",
+        )
     spec = Spec(
         mechanism=options["mechanism"],
         pattern=options["pattern"],
