@@ -148,9 +148,10 @@ def test_the_tests_bring_their_own_tools(fresh: Machine) -> None:
     assert answer.code == 0, answer.err
     assert "strace" in _installs(fresh)[0]
     first, then = answer.out.splitlines()
-    assert first.startswith("pytest: --leftovers -q --numprocesses=auto")
+    assert first.startswith("pytest: --leftovers -q --numprocesses=4")
     booted = ("test_commit_boot.py", "test_commit_order.py", "test_systemd_watchdog.py")
-    assert "-k judge tests/unit tests/native" in first
+    assert " -k judge tests/host/" in first
+    assert first.endswith(" tests/unit tests/native")
     assert all(f" tests/host/{name}" in first and f" --ignore=tests/host/{name}" in then for name in booted)
     assert then.startswith("pytest: --leftovers -k judge --ignore")
     assert then.endswith(" tests/host")

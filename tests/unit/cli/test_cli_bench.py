@@ -98,7 +98,7 @@ def test_ctrl_c_says_the_word_to_go_on_and_the_word_goes_on(bench: Cli, monkeypa
     assert "ended by Ctrl-C after 4 of" in stopped.out
     word = stopped.out.splitlines()[-1]
     assert word.startswith("go on: ipctune bench --resume bench-")
-    whole = bench(*word.split()[3:], "--time", "2", "--json")
+    whole = bench(*word.split()[3:], "--time", "6", "--json")
     assert whole.code == Exit.DONE, whole.err
     result = json.loads(whole.out)
     assert not result["interrupted"]
