@@ -11,12 +11,12 @@ _Noreturn void channel_broken(const char *call, ssize_t result)
 	fail(EXIT_INTERNAL, call, errno, NULL, "%s: %s", call, strerror(errno));
 }
 
-void channel_send(struct channel *channel, char *message, size_t size)
+MEASURED void channel_send(struct channel *channel, char *message, size_t size)
 {
 	send_all(channel, message, size);
 }
 
-void channel_receive(struct channel *channel, char *message, size_t size)
+MEASURED void channel_receive(struct channel *channel, char *message, size_t size)
 {
 	receive_all(channel, message, size);
 }

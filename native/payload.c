@@ -18,9 +18,18 @@ char *payload_buffer(size_t size)
 	return start + BUFFER_HEADROOM;
 }
 
-char *payload_filled(size_t size, uint64_t seed)
+_Static_assert(sizeof(struct payload_room) == BUFFER_HEADROOM + PAYLOAD_NEAR, "room for the headroom as well");
+
+char *payload_in(struct payload_room *room, size_t size)
 {
-	char *message = payload_buffer(size);
+	if (size > PAYLOAD_NEAR)
+		return payload_buffer(size);
+	memset(room->bytes, 0, sizeof room->bytes);
+	return room->bytes + BUFFER_HEADROOM;
+}
+
+void payload_fill(char *message, size_t size, uint64_t seed)
+{
 	uint64_t state[2];
 
 	random_seed(state, seed);
@@ -29,5 +38,12 @@ char *payload_filled(size_t size, uint64_t seed)
 
 		memcpy(message + i, &word, size - i < sizeof word ? size - i : sizeof word);
 	}
+}
+
+char *payload_filled(size_t size, uint64_t seed)
+{
+	char *message = payload_buffer(size);
+
+	payload_fill(message, size, seed);
 	return message;
 }

@@ -1,4 +1,5 @@
-// Strict request and reply: the client's clock runs from before its send to after its receive.
+// Strict request and reply: the client's clock runs from before its send to after its receive. What lies between is kept
+// in registers and on the stack: every other page costs after a switch from the other side.
 #include "lend.h"
 #include "pace.h"
 #include "payload.h"
@@ -7,6 +8,7 @@ struct exchange {
 	struct side *side;
 	char *sent, *got;
 	uint64_t number;
+	struct payload_room room[2];
 };
 
 static _Noreturn void changed(uint64_t number)
@@ -15,10 +17,12 @@ static _Noreturn void changed(uint64_t number)
 }
 
 // Round trips until `until_ns` or `most` of them. Nothing lies between the two clocks but the mechanism.
-static uint64_t round_trips(struct exchange *x, struct pace *pace, int64_t until_ns, uint64_t most, struct histogram *histogram)
+static MEASURED uint64_t round_trips(struct exchange *x, struct pace *pace, int64_t until_ns, uint64_t most,
+	struct histogram *histogram)
 {
 	struct channel *channel = &x->side->channel;
 	const struct mechanism *mechanism = mechanism_find(x->side->options);
+	move_message *send = mechanism->send, *receive = mechanism->receive;
 	struct lent *lent = channel->lent;
 	size_t size = x->side->options->size;
 	uint64_t done = 0;
@@ -28,8 +32,8 @@ static uint64_t round_trips(struct exchange *x, struct pace *pace, int64_t until
 		x->sent = lend(lent, x->sent);
 		payload_number(x->sent, size, x->number);
 		start = pace_wait(pace);
-		mechanism->send(channel, x->sent, size);
-		mechanism->receive(channel, x->got, size);
+		send(channel, x->sent, size);
+		receive(channel, x->got, size);
 		stop = now_ns();
 		if (memcmp(x->sent, x->got, size))
 			changed(x->number);
@@ -54,12 +58,15 @@ static void phase(struct exchange *x, enum phase which, int64_t ns, uint64_t mos
 	x->side->shared->results.stop_ns = now_ns();
 }
 
-void pingpong_client(struct side *side)
+MEASURED void pingpong_client(struct side *side)
 {
 	const struct options *o = side->options;
 	struct results *results = &side->shared->results;
-	struct exchange x = {side, payload_filled(o->size, o->seed), payload_buffer(o->size), 0};
+	struct exchange x = {.side = side};
 
+	x.sent = payload_in(&x.room[0], o->size);
+	x.got = payload_in(&x.room[1], o->size);
+	payload_fill(x.sent, o->size, o->seed);
 	lent_fill(side->channel.lent, x.sent, o->size);
 	phase(&x, WARM_UP, WARM_UP_NS, WARM_UP_MESSAGES, NULL);
 	side_meet_supervisor(side);
@@ -73,21 +80,24 @@ void pingpong_client(struct side *side)
 	mechanism_find(o)->send(&side->channel, x.sent, o->size);
 }
 
-void pingpong_server(struct side *side)
+MEASURED void pingpong_server(struct side *side)
 {
 	const struct mechanism *mechanism = mechanism_find(side->options);
 	struct channel *channel = &side->channel;
+	move_message *send = mechanism->send, *receive = mechanism->receive;
 	size_t size = side->options->size;
-	char *message = payload_buffer(size);
+	int64_t work_ns = side->options->work_ns[ANSWERER];
+	struct payload_room room;
+	char *message = payload_in(&room, size);
 
 	lent_fill(channel->lent, message, size); // touches it
 	for (;;) {
 		message = lend(channel->lent, message);
-		mechanism->receive(channel, message, size);
+		receive(channel, message, size);
 		if (atomic_load_explicit(&side->shared->stop, memory_order_relaxed))
 			return;
-		if (side->options->work_ns[ANSWERER])
-			compute(side->options->work_ns[ANSWERER]);
-		mechanism->send(channel, message, size);
+		if (work_ns)
+			compute(work_ns);
+		send(channel, message, size);
 	}
 }

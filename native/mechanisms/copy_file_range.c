@@ -91,7 +91,7 @@ static void take_slot(struct channel *channel, struct copies *own)
 	own->room--;
 }
 
-static void send_copy(struct channel *channel, char *message, size_t size)
+static MEASURED void send_copy(struct channel *channel, char *message, size_t size)
 {
 	struct copies *own = channel->own;
 	off64_t from = message - channel->lent->first, to = (off64_t)(own->sent++ % own->slots * own->stride);
@@ -110,7 +110,7 @@ static void give_back_slot(struct channel *channel, struct copies *own)
 	own->owed = 0;
 }
 
-static void receive_copy(struct channel *channel, char *message, size_t size)
+static MEASURED void receive_copy(struct channel *channel, char *message, size_t size)
 {
 	struct copies *own = channel->own;
 	off_t at = (off_t)(own->received++ % own->slots * own->stride);

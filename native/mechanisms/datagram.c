@@ -14,7 +14,7 @@ static void check_size(ssize_t came, size_t size)
 		fail(EXIT_INTERNAL, "recv", 0, NULL, "%zd bytes came instead of %zu", came, size);
 }
 
-void datagram_send(struct channel *channel, char *message, size_t size)
+MEASURED void datagram_send(struct channel *channel, char *message, size_t size)
 {
 	for (;;) {
 		channel->counts->syscalls++;
@@ -25,7 +25,7 @@ void datagram_send(struct channel *channel, char *message, size_t size)
 	}
 }
 
-void datagram_receive(struct channel *channel, char *message, size_t size)
+MEASURED void datagram_receive(struct channel *channel, char *message, size_t size)
 {
 	ssize_t n;
 

@@ -150,12 +150,12 @@ static void transfer(struct channel *channel, uint8_t what, int fd, char *messag
 	}
 }
 
-static void send_message(struct channel *channel, char *message, size_t size)
+static MEASURED void send_message(struct channel *channel, char *message, size_t size)
 {
 	transfer(channel, IORING_OP_SEND, channel->out, message, size);
 }
 
-static void receive_message(struct channel *channel, char *message, size_t size)
+static MEASURED void receive_message(struct channel *channel, char *message, size_t size)
 {
 	transfer(channel, IORING_OP_RECV, channel->in, message, size);
 }

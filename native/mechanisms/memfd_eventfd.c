@@ -40,12 +40,12 @@ static void eventfd_wake(struct channel *channel, struct ring_wait *wait)
 		channel_broken("write", -1);
 }
 
-static void send_slot(struct channel *channel, char *message, size_t size)
+static MEASURED void send_slot(struct channel *channel, char *message, size_t size)
 {
 	ring_send(channel, message, size, eventfd_sleep, eventfd_wake);
 }
 
-static void receive_slot(struct channel *channel, char *message, size_t size)
+static MEASURED void receive_slot(struct channel *channel, char *message, size_t size)
 {
 	ring_receive(channel, message, size, eventfd_sleep, eventfd_wake);
 }

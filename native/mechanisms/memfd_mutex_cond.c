@@ -100,7 +100,7 @@ static uint32_t there(const struct ring *ring)
 	return ring_number(&ring->filled) - ring_number(&ring->emptied);
 }
 
-static void send_slot(struct channel *channel, char *message, size_t size)
+static MEASURED void send_slot(struct channel *channel, char *message, size_t size)
 {
 	struct ring *ring = channel->out_ring;
 	struct monitor *monitor = monitor_of(ring);
@@ -114,7 +114,7 @@ static void send_slot(struct channel *channel, char *message, size_t size)
 	leave(channel, monitor, &monitor->filled);
 }
 
-static void receive_slot(struct channel *channel, char *message, size_t size)
+static MEASURED void receive_slot(struct channel *channel, char *message, size_t size)
 {
 	struct ring *ring = channel->in_ring;
 	struct monitor *monitor = monitor_of(ring);

@@ -38,12 +38,12 @@ static void signal_wake(struct channel *channel, struct ring_wait *wait)
 		channel_broken("kill", -1);
 }
 
-static void send_slot(struct channel *channel, char *message, size_t size)
+static MEASURED void send_slot(struct channel *channel, char *message, size_t size)
 {
 	ring_send(channel, message, size, signal_sleep, signal_wake);
 }
 
-static void receive_slot(struct channel *channel, char *message, size_t size)
+static MEASURED void receive_slot(struct channel *channel, char *message, size_t size)
 {
 	ring_receive(channel, message, size, signal_sleep, signal_wake);
 }

@@ -58,7 +58,7 @@ static inline void advance(struct ring_wait *wait, uint32_t number)
 	atomic_store_explicit(&wait->counter, number, memory_order_release);
 }
 
-static void send_slot(struct channel *channel, char *message, size_t size)
+static MEASURED void send_slot(struct channel *channel, char *message, size_t size)
 {
 	struct ring *ring = channel->out_ring;
 	uint32_t number = ring_number(&ring->filled);
@@ -68,7 +68,7 @@ static void send_slot(struct channel *channel, char *message, size_t size)
 	advance(&ring->filled, number + 1);
 }
 
-static void receive_slot(struct channel *channel, char *message, size_t size)
+static MEASURED void receive_slot(struct channel *channel, char *message, size_t size)
 {
 	struct ring *ring = channel->in_ring;
 	uint32_t number = ring_number(&ring->emptied);

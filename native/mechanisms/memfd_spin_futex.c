@@ -27,7 +27,7 @@ static inline void spin(const struct ring *ring, const struct ring_wait *wait, u
 		;
 }
 
-static void send_slot(struct channel *channel, char *message, size_t size)
+static MEASURED void send_slot(struct channel *channel, char *message, size_t size)
 {
 	struct ring *ring = channel->out_ring;
 
@@ -35,7 +35,7 @@ static void send_slot(struct channel *channel, char *message, size_t size)
 	ring_send(channel, message, size, futex_sleep, futex_wake);
 }
 
-static void receive_slot(struct channel *channel, char *message, size_t size)
+static MEASURED void receive_slot(struct channel *channel, char *message, size_t size)
 {
 	struct ring *ring = channel->in_ring;
 

@@ -72,7 +72,7 @@ static void remove_queues(const struct pair *pair)
 	}
 }
 
-static void send_message(struct channel *channel, char *message, size_t size)
+static MEASURED void send_message(struct channel *channel, char *message, size_t size)
 {
 	for (;;) {
 		channel->counts->syscalls++;
@@ -89,7 +89,7 @@ static void check_size(ssize_t came, size_t size)
 		fail(EXIT_INTERNAL, "mq_receive", 0, NULL, "%zd bytes came instead of %zu", came, size);
 }
 
-static void receive_message(struct channel *channel, char *message, size_t size)
+static MEASURED void receive_message(struct channel *channel, char *message, size_t size)
 {
 	ssize_t n;
 

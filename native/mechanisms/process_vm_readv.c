@@ -50,7 +50,7 @@ static void copy(struct channel *channel, pid_t from, char *theirs, char *messag
 	}
 }
 
-static void send_offer(struct channel *channel, char *message, size_t size)
+static MEASURED void send_offer(struct channel *channel, char *message, size_t size)
 {
 	struct ring *ring = channel->out_ring;
 	uint32_t number = ring_number(&ring->filled);
@@ -61,7 +61,7 @@ static void send_offer(struct channel *channel, char *message, size_t size)
 	ring_await(channel, &ring->emptied, number, futex_sleep);
 }
 
-static void receive_offer(struct channel *channel, char *message, size_t size)
+static MEASURED void receive_offer(struct channel *channel, char *message, size_t size)
 {
 	struct ring *ring = channel->in_ring;
 

@@ -26,7 +26,7 @@ static void open_sockets(struct pair *pair)
 	try_call("sendfile", sendfile(pair->ends[0].out, pair->lent[0]->memfd, &(off_t){0}, 0));
 }
 
-static void send_pages(struct channel *channel, char *message, size_t size)
+static MEASURED void send_pages(struct channel *channel, char *message, size_t size)
 {
 	off_t at = message - channel->lent->first;
 

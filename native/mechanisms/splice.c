@@ -8,7 +8,7 @@ static void open_pipes(struct pair *pair)
 	try_call("splice", splice(pair->lent[0]->memfd, NULL, pair->ends[0].out, NULL, 0, 0));
 }
 
-static void send_pages(struct channel *channel, char *message, size_t size)
+static MEASURED void send_pages(struct channel *channel, char *message, size_t size)
 {
 	off64_t at = message - channel->lent->first;
 

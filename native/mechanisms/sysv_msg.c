@@ -62,7 +62,7 @@ static inline char *typed(char *message)
 	return start;
 }
 
-static void send_message(struct channel *channel, char *message, size_t size)
+static MEASURED void send_message(struct channel *channel, char *message, size_t size)
 {
 	char *start = typed(message);
 
@@ -94,7 +94,7 @@ static inline void receive_with(struct channel *channel, char *message, size_t s
 	check_size(n, size);
 }
 
-static void receive_message(struct channel *channel, char *message, size_t size)
+static MEASURED void receive_message(struct channel *channel, char *message, size_t size)
 {
 	receive_with(channel, message, size, 0);
 }

@@ -1,12 +1,12 @@
 // Slots in a System V segment; a side that has to wait sleeps on a futex.
 #include "futex.h"
 
-static void send_slot(struct channel *channel, char *message, size_t size)
+static MEASURED void send_slot(struct channel *channel, char *message, size_t size)
 {
 	ring_send(channel, message, size, futex_sleep, futex_wake);
 }
 
-static void receive_slot(struct channel *channel, char *message, size_t size)
+static MEASURED void receive_slot(struct channel *channel, char *message, size_t size)
 {
 	ring_receive(channel, message, size, futex_sleep, futex_wake);
 }

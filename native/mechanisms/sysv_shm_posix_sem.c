@@ -53,7 +53,7 @@ static void open_gate(struct channel *channel, struct gate *gate)
 		channel_broken("sem_post", -1);
 }
 
-static void send_slot(struct channel *channel, char *message, size_t size)
+static MEASURED void send_slot(struct channel *channel, char *message, size_t size)
 {
 	struct ring *ring = channel->out_ring;
 
@@ -62,7 +62,7 @@ static void send_slot(struct channel *channel, char *message, size_t size)
 	open_gate(channel, &gates_of(ring)->filled);
 }
 
-static void receive_slot(struct channel *channel, char *message, size_t size)
+static MEASURED void receive_slot(struct channel *channel, char *message, size_t size)
 {
 	struct ring *ring = channel->in_ring;
 

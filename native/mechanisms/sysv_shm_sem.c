@@ -80,7 +80,7 @@ static void change(struct channel *channel, int semaphore, short by)
 	}
 }
 
-static void send_slot(struct channel *channel, char *message, size_t size)
+static MEASURED void send_slot(struct channel *channel, char *message, size_t size)
 {
 	struct ring *ring = channel->out_ring;
 	int first = channel->side * A_RING;
@@ -90,7 +90,7 @@ static void send_slot(struct channel *channel, char *message, size_t size)
 	change(channel, first + FILLED, 1);
 }
 
-static void receive_slot(struct channel *channel, char *message, size_t size)
+static MEASURED void receive_slot(struct channel *channel, char *message, size_t size)
 {
 	struct ring *ring = channel->in_ring;
 	int first = (1 - channel->side) * A_RING;

@@ -138,7 +138,7 @@ static size_t send_some(struct channel *channel, const char *message, size_t siz
 }
 
 // When it returns, the buffer of the next message is free.
-static void send_message(struct channel *channel, char *message, size_t size)
+static MEASURED void send_message(struct channel *channel, char *message, size_t size)
 {
 	struct calls *calls = channel->own;
 

@@ -52,7 +52,7 @@ static void share(struct channel *channel, const struct own_pipe *own, size_t he
 }
 
 // The sender's own pipe is empty each time, so vmsplice never waits.
-static void send_shared(struct channel *channel, char *message, size_t size)
+static MEASURED void send_shared(struct channel *channel, char *message, size_t size)
 {
 	while (size) {
 		size_t held = put_pages(channel, ((struct own_pipe *)channel->own)->out, message, size);

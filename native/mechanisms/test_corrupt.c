@@ -45,7 +45,7 @@ static void remove_corrupt(const struct pair *pair)
 		real()->remove(pair);
 }
 
-static void send_corrupt(struct channel *channel, char *message, size_t size)
+static MEASURED void send_corrupt(struct channel *channel, char *message, size_t size)
 {
 	under->send(channel, message, size);
 }
@@ -57,7 +57,7 @@ static void corrupt(struct channel *channel, char *message, size_t size)
 		message[which * 2654435761u % size] ^= (char)(1u << which % 8);
 }
 
-static void receive_corrupt(struct channel *channel, char *message, size_t size)
+static MEASURED void receive_corrupt(struct channel *channel, char *message, size_t size)
 {
 	under->receive(channel, message, size);
 	corrupt(channel, message, size);

@@ -8,7 +8,7 @@ static void open_pipes(struct pair *pair)
 	lent_open(pair, lent_for_pipe(pair), false);
 }
 
-static void send_pages(struct channel *channel, char *message, size_t size)
+static MEASURED void send_pages(struct channel *channel, char *message, size_t size)
 {
 	while (size) {
 		size_t n = put_pages(channel, channel->out, message, size);
