@@ -13,7 +13,7 @@ import pytest
 
 from ipctune.host import read_host
 from ipctune.host.audit import audit_status
-from ipctune.host.bpf import _bpf, loaded_programs
+from ipctune.host.bpf import bpf, loaded_programs
 from ipctune.host.findings_tax import at_system_calls, tax_findings
 
 _LOAD, _OPEN_TRACEPOINT = 5, 17
@@ -27,9 +27,9 @@ def watched() -> Iterator[None]:
     """A program that does nothing, at every system call of the machine, until the descriptors close."""
     code, licence = ctypes.create_string_buffer(_RETURN_0), ctypes.create_string_buffer(b"GPL")
     head = struct.pack("=IIQQ", _RAW_TRACEPOINT, 2, ctypes.addressof(code), ctypes.addressof(licence))
-    program = _bpf(_LOAD, bytearray(head + struct.pack("=IIQII16s", 0, 0, 0, 0, 0, _NAME)))
+    program = bpf(_LOAD, bytearray(head + struct.pack("=IIQII16s", 0, 0, 0, 0, 0, _NAME)))
     name = ctypes.create_string_buffer(b"sys_enter")
-    link = _bpf(_OPEN_TRACEPOINT, bytearray(struct.pack("=QII", ctypes.addressof(name), program, 0)))
+    link = bpf(_OPEN_TRACEPOINT, bytearray(struct.pack("=QII", ctypes.addressof(name), program, 0)))
     try:
         yield
     finally:

@@ -22,8 +22,9 @@ _MAY_IMPORT = {
     "bench": {"errors", "host", "judge"},
     "workload": {"errors", "host", "bench", "judge"},
     "tune": {"errors", *_MEASURING, "services"},
-    "report": {"errors", *_MEASURING, "services", "tune"},
-    "cli": {"errors", *_MEASURING, "services", "tune", "report"},
+    "trace": {"errors", "host"},
+    "report": {"errors", *_MEASURING, "services", "tune", "trace"},
+    "cli": {"errors", *_MEASURING, "services", "tune", "trace", "report"},
 }
 _STANDARD_LIBRARY_ALONE = ("host", "services", "judge", "knobs", "journal", "report")
 _FILES = sorted(_PACKAGE.rglob("*.py"))

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["TYPES", "loaded_programs"]
+__all__ = ["TYPES", "bpf", "loaded_programs"]
 
 TYPES = {
     2: "kprobe",
@@ -43,7 +43,7 @@ def loaded_programs() -> list[dict[str, object]]:
     return found
 
 
-def _bpf(command: int, attributes: bytearray) -> int:
+def bpf(command: int, attributes: bytearray) -> int:
     """bpf(2) with these attributes, which it may change. Raises OSError."""
     number = _NUMBERS.get(os.uname().machine)
     if number is None:
@@ -63,7 +63,7 @@ def _ids(command: int) -> Iterator[int]:
     for _ in range(_MOST):
         attributes = bytearray(struct.pack("=III", ident, 0, 0))
         try:
-            _bpf(command, attributes)
+            bpf(command, attributes)
         except FileNotFoundError:
             return
         ident = struct.unpack_from("=I", attributes, 4)[0]
@@ -76,11 +76,11 @@ def _about(ident: int) -> dict[str, object] | None:
 
     info = ctypes.create_string_buffer(_INFO_BYTES)
     try:
-        fd = _bpf(_PROG_FD, bytearray(struct.pack("=III", ident, 0, 0)))
+        fd = bpf(_PROG_FD, bytearray(struct.pack("=III", ident, 0, 0)))
     except FileNotFoundError:
         return None
     try:
-        _bpf(_INFO, bytearray(struct.pack("=IIQ", fd, _INFO_BYTES, ctypes.addressof(info))))
+        bpf(_INFO, bytearray(struct.pack("=IIQ", fd, _INFO_BYTES, ctypes.addressof(info))))
     finally:
         os.close(fd)
     kind = TYPES.get(struct.unpack_from("=I", info, 0)[0])
@@ -95,7 +95,7 @@ def _tracepoints() -> Iterator[tuple[int, str]]:
     """Program id and raw tracepoint of each link that names one; none before Linux 5.8, where links have no ids."""
     try:
         for ident in _ids(_LINK_NEXT):
-            fd = _bpf(_LINK_FD, bytearray(struct.pack("=III", ident, 0, 0)))
+            fd = bpf(_LINK_FD, bytearray(struct.pack("=III", ident, 0, 0)))
             try:
                 told = dict(line.split(":", 1) for line in _fdinfo(fd).splitlines() if ":" in line)
             finally:

@@ -1,0 +1,97 @@
+"""The screens of `ipctune trace`: one line a process and call, the most time first; and what watching took."""
+
+from collections.abc import Iterator, Sequence
+
+from ipctune.report.style import PLAIN, Style
+from ipctune.trace.model import Called, Latencies, Own, Waits, Wakeups
+
+__all__ = ["render_latencies", "render_wakeups"]
+
+WIDTH = 80
+_NAMES = f"{'process':<22} {'call':<15} {'a second':>9} {'p50':>7} {'p99':>7} {'asleep':>6}  errors"
+
+
+def render_latencies(found: Latencies, style: Style = PLAIN, rows: int | None = None) -> str:
+    """At most `rows` calls, all without a number; times are in the unit that suits each."""
+    calls = sum(row.count for row in found.calls)
+    failed = sum(row.failed for row in found.calls)
+    lines = [style.bold(f"system calls of IPC: {calls:,} in {found.seconds:.1f} s, {failed:,} of them with an errno")]
+    if found.calls:
+        lines += [style.dim(_NAMES), *(_row(row, found.seconds) for row in found.calls[:rows])]
+    lines += _more(found.calls, rows, style) + _unseen(found.lost, "calls", found.missing, style)
+    return "\n".join([*lines, *map(style.dim, _own(found.own, found.seconds, calls))])
+
+
+_WOKEN = (
+    f"{'process':<22} {'a second':>8} {'across':>6}  {'idle vCPU p50':>13} {'p99':>6} {'run queue p50':>13} {'p99':>6}"
+)
+
+
+def render_wakeups(found: Wakeups, style: Style = PLAIN, rows: int | None = None) -> str:
+    """At most `rows` processes, all without a number; then the vCPUs."""
+    count = sum(one.idle_vcpu.count + one.run_queue.count for one in found.vcpus)
+    lines = [style.bold(f"wake-ups: {count:,} in {found.seconds:.1f} s; from being woken to running")]
+    if found.processes:
+        lines.append(style.dim(_WOKEN))
+    for one in found.processes[:rows]:
+        lines.append(_woken(f"{one.comm[:15]} {one.pid}", one.across, one.idle_vcpu, one.run_queue, found.seconds))
+    lines += _more(found.processes, rows, style)
+    if found.vcpus:
+        lines.append(style.dim(_WOKEN.replace("process", "vCPU   ", 1)))
+    for at in found.vcpus:
+        lines.append(_woken(str(at.vcpu), at.across, at.idle_vcpu, at.run_queue, found.seconds))
+    lines += _unseen(found.lost, "wake-ups", found.missing, style)
+    return "\n".join([*lines, *map(style.dim, _own(found.own, found.seconds, count))])
+
+
+def _woken(who: str, across: int, idle: Waits, queue: Waits, seconds: float) -> str:
+    count = idle.count + queue.count
+    share = f"{100 * across / count:.0f} %" if count else "-"
+    return (
+        f"{who:<22} {_rate(count / seconds):>8} {share:>6}  {_short(idle.p50_ns):>13} {_short(idle.p99_ns):>6} "
+        f"{_short(queue.p50_ns):>13} {_short(queue.p99_ns):>6}"
+    )
+
+
+def _more(all_of_them: Sequence[object], rows: int | None, style: Style) -> list[str]:
+    left = 0 if rows is None else len(all_of_them) - rows
+    return [style.dim(f"and {left} more: --all, or --json")] if left > 0 else []
+
+
+def _unseen(lost: int, what: str, missing: Sequence[str], style: Style) -> list[str]:
+    lines = [style.red(f"lost: {lost:,} {what} found no room and are not in this")] if lost else []
+    return lines + [style.yellow(f"missing: {one}") for one in missing]
+
+
+def _row(row: Called, seconds: float) -> str:
+    who = f"{row.comm[:15]} {row.pid}"
+    errors = " ".join(f"{name} {count:,}" for name, count in sorted(row.errors.items(), key=_most))
+    asleep = f"{100 * row.asleep_ns / row.ns:.0f} %" if row.ns else "-"
+    line = f"{who:<22} {row.call:<15} {_rate(row.count / seconds):>9} {_short(row.p50_ns):>7} {_short(row.p99_ns):>7}"
+    return f"{line} {asleep:>6}  {errors}".rstrip()
+
+
+def _most(item: tuple[str, int]) -> tuple[int, str]:
+    return -item[1], item[0]
+
+
+def _rate(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def _short(ns: float | None) -> str:
+    """Three digits and a unit in six characters: `850ns`, `4.21us`, `1.20ms`."""
+    if ns is None:
+        return "-"
+    for unit, name in ((1e9, "s"), (1e6, "ms"), (1e3, "us")):
+        if ns >= unit * 0.9995:
+            value = ns / unit
+            return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}{name}"
+    return f"{ns:.0f}ns"
+
+
+def _own(own: Own, seconds: float, calls: int) -> Iterator[str]:
+    each = f", {own.program_ns / calls:.0f} ns for each call counted" if calls and own.program_ns else ""
+    programs = f"{own.program_ns / seconds / 1e9:.4f} vCPU in the kernel{each}" if own.program_runs else "not counted"
+    yield f"cost: {programs}; {own.cpu_ns / seconds / 1e9:.3f} vCPU and {own.resident_bytes >> 20} MiB of this process"
+    yield "Every system call of every program takes a little longer while this runs, watched or not."

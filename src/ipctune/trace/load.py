@@ -1,0 +1,208 @@
+"""Bring a built program into the kernel by bpf(2) alone, attach it, and read its maps.
+
+Layouts: union bpf_attr (include/uapi/linux/bpf.h); the loader's context as libbpf's gen_loader.c has it: sizes and a
+log, then for each map a descriptor, the number of entries and the address of its initial value, then a descriptor for
+each program. Everything goes when the descriptors are closed, and so with our process, however that ends.
+"""
+
+import ctypes
+import errno
+import os
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from ipctune.errors import NotPossible
+from ipctune.host.bpf import bpf
+from ipctune.trace.blob import Blob
+
+__all__ = ["Cost", "Loaded", "load"]
+
+_MAP_CREATE, _MAP_UPDATE, _MAP_DELETE, _PROG_LOAD, _PROG_RUN = 0, 2, 3, 5, 10
+_INFO_BY_FD, _RAW_TRACEPOINT_OPEN, _FREEZE, _LOOKUP_BATCH, _ENABLE_STATS = 15, 17, 22, 24, 32
+_ARRAY, _SYSCALL_PROGRAM, _SLEEPABLE = 2, 31, 16
+_BATCH = 256
+_ATTRIBUTES = 160
+_CONTEXT = struct.Struct("=IIIIQ")
+_MAP = struct.Struct("=iIQ")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the programs themselves took since they were attached."""
+
+    runs: int
+    ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Map:
+    fd: int
+    key: int
+    value: int
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A program in the kernel. Leaving the context takes it out again."""
+
+    maps: dict[str, _Map] = field(default_factory=dict)
+    programs: dict[str, int] = field(default_factory=dict)
+    _others: list[int] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Detach, unload, forget."""
+        for fd in (*self._others, *self.programs.values(), *(one.fd for one in self.maps.values())):
+            os.close(fd)
+        self._others.clear()
+        self.programs.clear()
+        self.maps.clear()
+
+    def attach(self) -> None:
+        """All programs, at the tracepoints that their sections name, with their cost counted. Raises NotPossible."""
+        with suppress(OSError):  # since 5.8; without it there is no cost to tell
+            self._others.append(bpf(_ENABLE_STATS, bytearray(_ATTRIBUTES)))
+        for name, fd in self.programs.items():
+            try:
+                self._others.append(bpf(_RAW_TRACEPOINT_OPEN, _attributes("=QI", 0, fd)))
+            except OSError as error:
+                raise NotPossible(f"{name} can't be attached: {error.strerror}", hint=_why(error)) from None
+
+    def items(self, name: str) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values of a hash, many a call."""
+        one = self.maps[name]
+        keys, values = ctypes.create_string_buffer(_BATCH * one.key), ctypes.create_string_buffer(_BATCH * one.value)
+        at, cursor = 0, ctypes.create_string_buffer(max(8, one.key))
+        while True:
+            attributes = _attributes(
+                "=QQQQIIQQ",
+                at,
+                ctypes.addressof(cursor),
+                ctypes.addressof(keys),
+                ctypes.addressof(values),
+                _BATCH,
+                one.fd,
+                0,
+                0,
+            )
+            ended = False
+            try:
+                bpf(_LOOKUP_BATCH, attributes)
+            except OSError as error:
+                if error.errno != errno.ENOENT:
+                    raise
+                ended = True
+            count = struct.unpack_from("=I", attributes, 32)[0]
+            for i in range(count):
+                yield keys.raw[i * one.key : (i + 1) * one.key], values.raw[i * one.value : (i + 1) * one.value]
+            if ended:
+                return
+            at = ctypes.addressof(cursor)
+
+    def put(self, name: str, key: bytes, value: bytes) -> None:
+        """Set an entry."""
+        one = self.maps[name]
+        kept = ctypes.create_string_buffer(key, len(key)), ctypes.create_string_buffer(value, len(value))
+        bpf(_MAP_UPDATE, _attributes("=IIQQQ", one.fd, 0, *(ctypes.addressof(buffer) for buffer in kept), 0))
+
+    def remove(self, name: str, key: bytes) -> None:
+        """Take an entry out; one that is not there is no error."""
+        one, kept = self.maps[name], ctypes.create_string_buffer(key, len(key))
+        with suppress(FileNotFoundError):
+            bpf(_MAP_DELETE, _attributes("=IIQQQ", one.fd, 0, ctypes.addressof(kept), 0, 0))
+
+    def cost(self) -> Cost:
+        """Runs and ns of all programs together, as the kernel counts them."""
+        runs = ns = 0
+        for fd in self.programs.values():
+            info = _info(fd)
+            spent, count = struct.unpack_from("=QQ", info, 192)
+            runs, ns = runs + count, ns + spent
+        return Cost(runs, ns)
+
+
+def load(blob: Blob, initial: Mapping[str, bytes] | None = None, entries: Mapping[str, int] | None = None) -> Loaded:
+    """Have the kernel make the maps and load the programs. `initial` are other values, `entries` other sizes of maps.
+
+    Raises NotPossible where the kernel or our rights do not allow it.
+    """
+    kept = {name: ctypes.create_string_buffer(value, len(value)) for name, value in (initial or {}).items()}
+    size = _CONTEXT.size + _MAP.size * len(blob.maps) + 4 * len(blob.programs)
+    context = ctypes.create_string_buffer(size)
+    _CONTEXT.pack_into(context, 0, size, 0, 0, 0, 0)
+    for at, name in enumerate(blob.maps):
+        address = ctypes.addressof(kept[name]) if name in kept else 0
+        _MAP.pack_into(context, _CONTEXT.size + at * _MAP.size, 0, (entries or {}).get(name, 0), address)
+    try:
+        _run_loader(blob, context)
+    except OSError as error:
+        raise NotPossible(f"the kernel refuses the eBPF program: {error.strerror}", hint=_why(error)) from None
+    found = Loaded()
+    for at, name in enumerate(blob.maps):
+        fd = _MAP.unpack_from(context, _CONTEXT.size + at * _MAP.size)[0]
+        _, _, key, value = struct.unpack_from("=IIII", _info(fd), 0)
+        found.maps[name] = _Map(fd, key, value)
+    programs = struct.unpack_from(f"={len(blob.programs)}i", context, _CONTEXT.size + _MAP.size * len(blob.maps))
+    found.programs.update(zip(blob.programs, programs, strict=True))
+    return found
+
+
+def _run_loader(blob: Blob, context: "ctypes.Array[ctypes.c_char]") -> None:
+    """Load the loader, with its data in a map of one entry, and run it once. Raises OSError."""
+    data = ctypes.create_string_buffer(blob.data, len(blob.data))
+    code = ctypes.create_string_buffer(blob.instructions, len(blob.instructions))
+    licence, key = ctypes.create_string_buffer(b"Dual BSD/GPL"), ctypes.c_uint32(0)
+    held = []
+    try:
+        held.append(bpf(_MAP_CREATE, _attributes("=IIII", _ARRAY, 4, len(data), 1)))
+        fds = ctypes.c_int32(held[0])
+        bpf(_MAP_UPDATE, _attributes("=IIQQQ", held[0], 0, ctypes.addressof(key), ctypes.addressof(data), 0))
+        bpf(_FREEZE, _attributes("=I", held[0]))
+        attributes = _attributes(
+            "=IIQQ", _SYSCALL_PROGRAM, len(code) // 8, ctypes.addressof(code), ctypes.addressof(licence)
+        )
+        struct.pack_into("=I", attributes, 44, _SLEEPABLE)
+        struct.pack_into("=Q", attributes, 120, ctypes.addressof(fds))
+        held.append(bpf(_PROG_LOAD, attributes))
+        attributes = _attributes("=I", held[1])
+        struct.pack_into("=I", attributes, 40, len(context))
+        struct.pack_into("=Q", attributes, 48, ctypes.addressof(context))
+        bpf(_PROG_RUN, attributes)
+        result = struct.unpack_from("=i", attributes, 4)[0]
+        if result < 0:
+            raise OSError(-result, os.strerror(-result))
+    finally:
+        for fd in held:
+            os.close(fd)
+
+
+def _info(fd: int) -> bytes:
+    """struct bpf_prog_info of a program, struct bpf_map_info of a map."""
+    info = ctypes.create_string_buffer(256)
+    bpf(_INFO_BY_FD, _attributes("=IIQ", fd, len(info), ctypes.addressof(info)))
+    return info.raw
+
+
+def _attributes(layout: str, *values: int) -> bytearray:
+    found = bytearray(_ATTRIBUTES)
+    struct.pack_into(layout, found, 0, *values)
+    return found
+
+
+def _why(error: OSError) -> str:
+    if error.errno in (errno.EPERM, errno.EACCES):
+        return "it takes root, or CAP_BPF and CAP_PERFMON, and no lockdown or seccomp that forbids bpf(2)"
+    if error.errno in (errno.EINVAL, errno.ENOSYS, errno.ENOENT, errno.ESRCH):
+        return "it takes Linux 5.17 with CONFIG_DEBUG_INFO_BTF"
+    return ""

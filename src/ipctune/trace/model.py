@@ -1,0 +1,101 @@
+"""What the trace commands show. Times are ns, unless a name says otherwise."""
+
+from dataclasses import dataclass
+
+__all__ = ["Called", "Latencies", "Own", "Waits", "Wakeups", "WokenProcess", "WokenVcpu"]
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """One call of one process. `asleep_ns` is what of `ns` its threads slept; the rest they worked, or could have.
+
+    `slots` are counts by latency (`trace.slots`); `errors` counts by errno. p50 and p99 are within 6 %.
+    """
+
+    pid: int
+    comm: str
+    call: str
+    count: int
+    ns: int
+    asleep_ns: int
+    most_ns: int
+    p50_ns: float | None
+    p99_ns: float | None
+    errors: dict[str, int]
+    slots: tuple[int, ...] = ()
+
+    @property
+    def failed(self) -> int:
+        """How many ended with an errno."""
+        return sum(self.errors.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What watching took: the programs' runs and time in the kernel, and this process's CPU time and memory."""
+
+    program_runs: int
+    program_ns: int
+    cpu_ns: int
+    resident_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """What was counted in `seconds`. `lost` are calls that found no room; `missing` what could not be watched."""
+
+    seconds: float
+    calls: tuple[Called, ...]
+    lost: int
+    own: Own
+    missing: tuple[str, ...] = ()
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How often, how long in all, the longest since the start, and quantiles, which are within 6 %."""
+
+    count: int
+    ns: int
+    most_ns: int
+    p50_ns: float | None
+    p99_ns: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WokenProcess:
+    """What a process's threads waited for from being woken until they ran.
+
+    `idle_vcpu`: the vCPU had to wake up first, which the hypervisor does. `run_queue`: another thread ran there.
+    `across` counts the wake-ups that came from another vCPU.
+    """
+
+    pid: int
+    comm: str
+    across: int
+    idle_vcpu: Waits
+    run_queue: Waits
+
+
+@dataclass(frozen=True, slots=True)
+class WokenVcpu:
+    """The same by the vCPU that they ran on."""
+
+    vcpu: int
+    across: int
+    idle_vcpu: Waits
+    run_queue: Waits
+
+
+@dataclass(frozen=True, slots=True)
+class Wakeups:
+    """What was counted in `seconds`. `lost` are wake-ups that found no room; `missing` what could not be watched."""
+
+    seconds: float
+    processes: tuple[WokenProcess, ...]
+    vcpus: tuple[WokenVcpu, ...]
+    lost: int
+    own: Own
+    missing: tuple[str, ...] = ()
+    schema: int = 1

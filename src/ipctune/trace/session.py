@@ -1,0 +1,128 @@
+"""One program in the kernel for as long as it watches: whom it counts, what it lost, what it costs."""
+
+import os
+import resource
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ipctune.errors import NotPossible
+from ipctune.trace.blob import read_blob
+from ipctune.trace.load import Cost, Loaded, load
+from ipctune.trace.model import Own
+from ipctune.trace.slots import SLOTS
+from ipctune.trace.whom import Whom
+
+__all__ = ["SUM", "Moment", "Session", "Sum", "grown", "own"]
+
+_WHOM = struct.Struct("=II16s")
+_COUNT = struct.Struct("=Q")
+_FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
+SUM = struct.Struct(f"=QQQQ16s{SLOTS}I")
+"""struct sum of native/bpf/sums.h."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Durations since the start, in ns."""
+
+    comm: str
+    count: int
+    ns: int
+    asleep_ns: int
+    most_ns: int
+    slots: tuple[int, ...]
+
+    @classmethod
+    def read(cls, value: bytes) -> Self:
+        """From the bytes of a map."""
+        count, ns, asleep, most, comm, *slots = SUM.unpack(value)
+        return cls(comm.split(b"\0")[0].decode(errors="replace"), count, ns, asleep, most, tuple(slots))
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When sums were read, what had no room by then, and what it took."""
+
+    at: float
+    lost: int
+    cost: Cost
+    cpu_ns: int
+
+
+def grown(before: Sum | None, after: Sum) -> Sum:
+    """What came to a sum between two moments; the longest and the name are those of the later one."""
+    if before is None:
+        return after
+    slots = tuple(b - a for a, b in zip(before.slots, after.slots, strict=True))
+    return Sum(
+        after.comm,
+        after.count - before.count,
+        after.ns - before.ns,
+        after.asleep_ns - before.asleep_ns,
+        after.most_ns,
+        slots,
+    )
+
+
+class Session:
+    """Loaded when it is made, attached in the context. Raises NotPossible."""
+
+    def __init__(self, program: str, whom: Whom, settings: bytes = b"") -> None:
+        if Path("/proc/self/ns/pid").stat().st_ino != _FIRST_PID_NAMESPACE:
+            raise NotPossible("in a PID namespace the kernel's process ids are not ours", hint="run it on the host")
+        self.whom = whom
+        self._listed: set[int] = set() if whom.everybody else whom.processes()
+        head = _WHOM.pack(os.getpid(), not whom.everybody, whom.comm.encode())
+        self.loaded: Loaded = load(read_blob(program), {"rodata_settings": head + settings})
+
+    def __enter__(self) -> Self:
+        try:
+            self._list(self._listed)
+            self.loaded.attach()
+        except BaseException:
+            self.loaded.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.loaded.close()
+
+    def follow(self) -> bool:
+        """List processes that joined meanwhile, and forget those that ended; False where none is left."""
+        if self.whom.everybody:
+            return True
+        try:
+            now = self.whom.processes()
+        except NotPossible:
+            return False
+        self._list(now - self._listed)
+        self._listed |= now
+        return True
+
+    def moment(self) -> Moment:
+        """Now."""
+        lost = sum(_COUNT.unpack(value)[0] for _, value in self.loaded.items("lost"))
+        return Moment(time.monotonic(), lost, self.loaded.cost(), time.process_time_ns())
+
+    def _list(self, pids: set[int]) -> None:
+        for pid in pids:
+            self.loaded.put("listed", struct.pack("=I", pid), b"\1")
+
+
+def own(before: Moment, after: Moment) -> Own:
+    """What watching took from one moment to another."""
+    runs, ns = after.cost.runs - before.cost.runs, after.cost.ns - before.cost.ns
+    return Own(runs, ns, after.cpu_ns - before.cpu_ns, _resident_bytes())
+
+
+def _resident_bytes() -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except (OSError, IndexError, ValueError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,0 +1,83 @@
+"""What woken threads wait for until they run, counted in the kernel by native/bpf/wakeups.bpf.c."""
+
+import struct
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ipctune.trace.model import Waits, Wakeups, WokenProcess, WokenVcpu
+from ipctune.trace.session import Moment, Session, Sum, grown, own
+from ipctune.trace.slots import SLOTS, quantile
+from ipctune.trace.whom import Whom
+
+__all__ = ["Counted", "Watcher", "between"]
+
+_KEY = struct.Struct("=IHBB")
+_IDLE_VCPU, _RUN_QUEUE = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    process: int
+    vcpu: int
+    way: int
+    across: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """All that was counted since the start, at a moment."""
+
+    now: Moment
+    sums: dict[_Key, Sum]
+
+
+class Watcher(Session):
+    """Counts from when the context begins until it ends; those who are woken are meant."""
+
+    def __init__(self, whom: Whom) -> None:
+        super().__init__("wakeups", whom)
+
+    def read(self) -> Counted:
+        """What was counted so far."""
+        sums = {}
+        for key, value in self.loaded.items("sums"):
+            process, vcpu, way, across = _KEY.unpack(key)
+            sums[_Key(process, vcpu, way, bool(across))] = Sum.read(value)
+        return Counted(self.moment(), sums)
+
+
+def between(before: Counted, after: Counted) -> Wakeups:
+    """What was counted from one moment to another; who waited the most comes first."""
+    new = {key: grown(before.sums.get(key), now) for key, now in after.sums.items()}
+    new = {key: one for key, one in new.items() if one.count}
+    by_process: dict[int, dict[_Key, Sum]] = defaultdict(dict)
+    by_vcpu: dict[int, dict[_Key, Sum]] = defaultdict(dict)
+    for key, one in new.items():
+        by_process[key.process][key] = one
+        by_vcpu[key.vcpu][key] = one
+    processes = [WokenProcess(pid, next(iter(some.values())).comm, *_told(some)) for pid, some in by_process.items()]
+    processes.sort(key=lambda one: one.idle_vcpu.ns + one.run_queue.ns, reverse=True)
+    vcpus = [WokenVcpu(vcpu, *_told(some)) for vcpu, some in sorted(by_vcpu.items())]
+    return Wakeups(
+        after.now.at - before.now.at,
+        tuple(processes),
+        tuple(vcpus),
+        after.now.lost - before.now.lost,
+        own(before.now, after.now),
+    )
+
+
+def _told(sums: dict[_Key, Sum]) -> tuple[int, Waits, Waits]:
+    """How many came from another vCPU; what waited for an idle vCPU, and in a run queue."""
+    idle, queue = (_together(one for key, one in sums.items() if key.way == way) for way in (_IDLE_VCPU, _RUN_QUEUE))
+    return sum(one.count for key, one in sums.items() if key.across), idle, queue
+
+
+def _together(sums: Iterable[Sum]) -> Waits:
+    count = ns = most = 0
+    slots = [0] * SLOTS
+    for one in sums:
+        count, ns, most = count + one.count, ns + one.ns, max(most, one.most_ns)
+        slots = [a + b for a, b in zip(slots, one.slots, strict=True)]
+    return Waits(count, ns, most, quantile(slots, 0.5), quantile(slots, 0.99))

@@ -1,0 +1,177 @@
+"""`ipctune trace latency` on this kernel: counts against programs that make a known number of calls."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ipctune.errors import NotPossible
+from ipctune.trace.calls import chosen
+from ipctune.trace.latency import Counted, Watcher, between
+from ipctune.trace.model import Called, Latencies
+from ipctune.trace.whom import Whom
+
+
+def can_trace() -> bool:
+    """Whether this kernel and our rights allow eBPF."""
+    try:
+        with Watcher(Whom(pids=(os.getpid(),)), chosen(["futex"])):
+            return True
+    except NotPossible:
+        return False
+
+
+pytestmark = pytest.mark.skipif(not can_trace(), reason="no BTF, or no right to load eBPF programs")
+
+_PREAMBLE = "import os, sys, time, socket, select, threading\nprint('ready', flush=True)\nsys.stdin.readline()\n"
+
+
+@contextmanager
+def program(code: str) -> Iterator[subprocess.Popen[str]]:
+    """A program that waits until it is told to go."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PREAMBLE + code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    """Let it run to its end."""
+    process.communicate("go\n", timeout=30)
+
+
+def watched(code: str, *calls: str) -> Latencies:
+    """What was counted of a program from its start to its end."""
+    with program(code) as process, Watcher(Whom(pids=(process.pid,)), chosen(calls)) as watcher:
+        before: Counted = watcher.read()
+        go(process)
+        return between(before, watcher.read())
+
+
+def row(found: Latencies, call: str) -> Called:
+    return next(one for one in found.calls if one.call == call)
+
+
+def test_reads_and_writes_of_a_pipe_are_counted_and_those_of_a_file_are_not() -> None:
+    found = watched(
+        "r, w = os.pipe()\nf = os.open('/dev/null', os.O_WRONLY)\n"
+        "for i in range(5000):\n os.write(w, b'x'); os.read(r, 1); os.write(f, b'x')\n",
+        "write",
+        "read",
+    )
+    assert row(found, "write").count == 5000
+    assert 5000 <= row(found, "read").count <= 5004  # and its own standard input
+    assert found.lost == 0
+
+
+def test_what_a_thread_sleeps_in_a_call_is_told_from_what_it_works() -> None:
+    found = watched(
+        "a, b = socket.socketpair()\n"
+        "def late():\n for i in range(20):\n  time.sleep(0.02); b.send(b'x')\n"
+        "threading.Thread(target=late).start()\n"
+        "for i in range(20):\n a.recv(1)\n",
+        "recvfrom",
+    )
+    received = row(found, "recvfrom")
+    assert received.count == 20
+    assert received.asleep_ns >= 20 * 0.015 * 1e9
+    assert received.asleep_ns <= received.ns
+    assert received.most_ns >= 15_000_000
+
+
+def test_errors_are_counted_by_errno() -> None:
+    found = watched(
+        "r, w = os.pipe()\nos.set_blocking(r, False)\n"
+        "for i in range(300):\n"
+        " try:\n  os.read(r, 1)\n"
+        " except BlockingIOError:\n  pass\n",
+        "read",
+    )
+    assert row(found, "read").errors == {"EAGAIN": 300}
+
+
+def test_another_process_is_left_out_and_a_name_is_enough() -> None:
+    code = "r, w = os.pipe()\nfor i in range(100):\n os.write(w, b'x')\n"
+    named = "open('/proc/self/comm', 'w').write('a-name-of-mine')\n" + code
+    with (
+        program(code) as one,
+        program(named) as two,
+        Watcher(Whom(comm="a-name-of-mine"), chosen(["write"])) as watcher,
+    ):
+        before = watcher.read()
+        go(one)
+        go(two)
+        found = between(before, watcher.read())
+    assert [(one.pid, one.count) for one in found.calls] == [(two.pid, 100)]
+
+
+def test_a_unit_or_group_that_is_not_there_is_not_possible() -> None:
+    said = command("--unit", "no-such-unit", "--duration", "1")
+    assert said.returncode == 3
+    assert "no-such-unit" in said.stderr
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ipctune", "trace", "latency", *words],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_json_is_one_object_and_lines_with_an_interval() -> None:
+    said = command("--duration", "0.5", "--json")
+    assert said.returncode == 0, said.stderr
+    found = json.loads(said.stdout)
+    assert found["seconds"] >= 0.5
+    assert found["own"]["program_runs"] > 0
+    lines = command("--duration", "0.6", "--interval", "0.2", "--json").stdout.splitlines()
+    assert len(lines) == 3
+    assert all(json.loads(line)["seconds"] < 0.5 for line in lines)
+
+
+def programs() -> int:
+    """eBPF programs of ours that are in the kernel."""
+    from ipctune.host.bpf import loaded_programs
+
+    return sum(one["name"] in ("call_begins", "call_ends", "task_changes") for one in loaded_programs())
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 5
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL, signal.SIGTERM])
+def test_nothing_stays(number: signal.Signals) -> None:
+    assert until(lambda: programs() == 0)  # those of an earlier test go when the kernel has time
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ipctune", "trace", "latency"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        assert until(lambda: programs() == 3)
+        time.sleep(0.3)  # attached as well
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert until(lambda: programs() == 0)
+    if number == signal.SIGINT:
+        assert process.returncode == 0
+        assert b"system calls of IPC" in out
