@@ -28,10 +28,28 @@ enum { BPF_ANY = 0, BPF_NOEXIST = 1, BPF_F_NO_PREALLOC = 1, BPF_LOCAL_STORAGE_GE
 
 struct inode {
 	u16 i_mode;
+	unsigned long i_ino;
 } FROM_THE_KERNEL;
 
 struct file {
 	struct inode *f_inode;
+	void *private_data;
+} FROM_THE_KERNEL;
+
+struct sock_common {
+	u16 skc_family;
+} FROM_THE_KERNEL;
+
+struct sock {
+	struct sock_common __sk_common;
+} FROM_THE_KERNEL;
+
+struct socket {
+	struct sock *sk;
+} FROM_THE_KERNEL;
+
+struct pipe_inode_info {
+	u32 head, tail, max_usage;
 } FROM_THE_KERNEL;
 
 struct fdtable {
@@ -52,14 +70,16 @@ struct task_struct {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long di;
+	unsigned long di, dx;
 } FROM_THE_KERNEL;
 #define FIRST_ARGUMENT(regs) ((regs)->di)
+#define THIRD_ARGUMENT(regs) ((regs)->dx)
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
 	u64 regs[31];
 } FROM_THE_KERNEL;
 #define FIRST_ARGUMENT(regs) ((regs)->regs[0])
+#define THIRD_ARGUMENT(regs) ((regs)->regs[2])
 #else
 #error "no registers are known for this architecture"
 #endif

@@ -2,6 +2,7 @@
 /* How long each system call of IPC takes, by process: in all, and how much of that the thread slept. Everything is
  * added up here; user space reads sums. */
 #include "sums.h"
+#include "talk.h"
 #include "whom.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -57,20 +58,9 @@ struct {
 
 static int talks(struct task_struct *task, u32 fd)
 {
-	struct fdtable *table = task->files->fdt;
-	struct file **at = table->fd, *file = 0;
-	struct inode *inode = 0;
-	u16 mode = 0;
+	struct file *file = file_of(task, fd);
 
-	if (fd >= table->max_fds)
-		return 0;
-	bpf_probe_read_kernel(&file, sizeof file, at + fd);
-	if (!file)
-		return 0;
-	bpf_probe_read_kernel(&inode, sizeof inode, __builtin_preserve_access_index(&file->f_inode));
-	bpf_probe_read_kernel(&mode, sizeof mode, __builtin_preserve_access_index(&inode->i_mode));
-	mode &= S_IFMT;
-	return mode == S_IFIFO || mode == S_IFSOCK;
+	return file && talk_of(file) != NO_TALK;
 }
 
 SEC("tp_btf/sys_enter")

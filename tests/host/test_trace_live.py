@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from ipctune.errors import NotPossible
+from ipctune.trace import pipes, wakeups
 from ipctune.trace.calls import chosen
 from ipctune.trace.latency import Counted, Watcher, between
 from ipctune.trace.model import Called, Latencies
@@ -121,6 +122,51 @@ def test_a_unit_or_group_that_is_not_there_is_not_possible() -> None:
     said = command("--unit", "no-such-unit", "--duration", "1")
     assert said.returncode == 3
     assert "no-such-unit" in said.stderr
+
+
+def test_what_goes_through_a_pipe_is_counted_by_process_and_end() -> None:
+    code = (
+        "r, w = os.pipe()\n"
+        "if os.fork():\n os.close(r)\n for i in range(3000): os.write(w, b'x' * 100)\n"
+        "else:\n os.close(w)\n while os.read(r, 100): pass\n os._exit(0)\n"
+        "os.close(w); os.wait()\n"
+    )
+    with program(code) as process, pipes.Watcher(Whom(pids=(process.pid,))) as watcher:
+        before = watcher.read()
+        go(process)
+        found = pipes.between(before, watcher.read())
+    flow = next(flow for flow in found.flows if any(end.bytes == 300_000 for end in flow.ends))
+    assert flow.kind == "pipe"
+    sender, receiver = flow.ends
+    assert (sender.pid, sender.messages, sender.bytes, sender.sends) == (process.pid, 3000, 300_000, True)
+    assert (receiver.messages, receiver.bytes, receiver.sends) == (3000, 300_000, False)
+    assert receiver.pid != process.pid
+    assert sender.fill is not None
+    assert 0 <= sender.fill <= 1
+
+
+def test_what_goes_through_a_socket_is_two_objects() -> None:
+    found_at = "a, b = socket.socketpair()\nfor i in range(400): a.send(b'y' * 50); b.recv(50)\n"
+    with program(found_at) as process, pipes.Watcher(Whom(pids=(process.pid,))) as watcher:
+        before = watcher.read()
+        go(process)
+        found = pipes.between(before, watcher.read())
+    ends = [(flow.kind, end.sends, end.messages) for flow in found.flows for end in flow.ends if end.bytes == 20_000]
+    assert sorted(ends) == [("unix", False, 400), ("unix", True, 400)]
+
+
+def test_a_wake_up_of_an_idle_vcpu_is_told_from_the_run_queue() -> None:
+    sleeps = "for i in range(100): time.sleep(0.002)\n"
+    with program(sleeps) as process, wakeups.Watcher(Whom(pids=(process.pid,))) as watcher:
+        before = watcher.read()
+        go(process)
+        found = wakeups.between(before, watcher.read())
+    (one,) = found.processes
+    assert one.pid == process.pid
+    assert 100 <= one.idle_vcpu.count + one.run_queue.count <= 130
+    assert sum(vcpu.idle_vcpu.count + vcpu.run_queue.count for vcpu in found.vcpus) == (
+        one.idle_vcpu.count + one.run_queue.count
+    )
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:

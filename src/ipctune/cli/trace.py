@@ -94,6 +94,26 @@ def wakeups(**asked: Any) -> int:
     return _watch(Watcher, between, render_wakeups, asked)
 
 
+@command.command("pipes", epilog=_EPILOG, context_settings=_CONTEXT)
+@_options
+@click.option("--json", "as_json", is_flag=True, help="One object (schema: docs/trace-pipes.schema.json).")
+def pipes(**asked: Any) -> int:
+    """Say how much goes through each pipe, socket and queue, by process and end.
+
+    Messages are calls that moved something. `full` is how full a pipe was after them, `asleep` what
+    of the time a process slept in these calls: who sends sleeps for room, who receives for something
+    to come. `>` sends, `<` receives. Both ends of a pipe stand together; those of a socket are two.
+
+    \b
+    Touches: nothing; eBPF programs are in the kernel while it runs.
+    Needs:   root (or CAP_BPF and CAP_PERFMON), Linux 5.17 with BTF.
+    """
+    from ipctune.report.trace import render_flows
+    from ipctune.trace.pipes import Watcher, between
+
+    return _watch(Watcher, between, render_flows, asked)
+
+
 class _Watcher(Protocol):
     def __enter__(self) -> Any: ...
 

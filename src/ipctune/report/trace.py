@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from ipctune.report.style import PLAIN, Style
-from ipctune.trace.model import Called, Latencies, Own, Waits, Wakeups
+from ipctune.trace.model import Called, End, Flows, Latencies, Own, Waits, Wakeups
 
-__all__ = ["render_latencies", "render_wakeups"]
+__all__ = ["render_flows", "render_latencies", "render_wakeups"]
 
 WIDTH = 80
 _NAMES = f"{'process':<22} {'call':<15} {'a second':>9} {'p50':>7} {'p99':>7} {'asleep':>6}  errors"
@@ -51,6 +51,42 @@ def _woken(who: str, across: int, idle: Waits, queue: Waits, seconds: float) -> 
         f"{who:<22} {_rate(count / seconds):>8} {share:>6}  {_short(idle.p50_ns):>13} {_short(idle.p99_ns):>6} "
         f"{_short(queue.p50_ns):>13} {_short(queue.p99_ns):>6}"
     )
+
+
+_MOVED = f"{'through':<18} {'process':<22} {'messages/s':>10} {'bytes/s':>8} {'mean':>7} {'full':>5} {'asleep':>6}"
+
+
+def render_flows(found: Flows, style: Style = PLAIN, rows: int | None = None) -> str:
+    """At most `rows` objects with their ends, all without a number; who sends comes first."""
+    calls = sum(end.messages for flow in found.flows for end in flow.ends)
+    lines = [style.bold(f"{len(found.flows)} pipes, sockets and queues that moved in {found.seconds:.1f} s")]
+    lines += [style.dim(_MOVED)] if found.flows else []
+    for flow in found.flows[:rows]:
+        for at, end in enumerate(flow.ends):
+            through = f"{flow.kind} {flow.ident}" if not at else ""
+            lines.append(_moved(through, end, found.seconds))
+    lines += _more(found.flows, rows, style) + _unseen(found.lost, "calls", found.missing, style)
+    return "\n".join([*lines, *map(style.dim, _own(found.own, found.seconds, calls))])
+
+
+def _moved(through: str, end: End, seconds: float) -> str:
+    who = f"{'>' if end.sends else '<'} {end.comm[:15]} {end.pid}"
+    mean = _amount(end.bytes / end.messages) if end.messages and end.bytes else "-"
+    full = "-" if end.fill is None else f"{100 * end.fill:.0f} %"
+    asleep = f"{min(100.0, end.asleep_ns / seconds / 1e7):.0f} %"
+    return (
+        f"{through:<18} {who:<22} {_rate(end.messages / seconds):>10} {_amount(end.bytes / seconds):>8} "
+        f"{mean:>7} {full:>5} {asleep:>6}"
+    )
+
+
+def _amount(count: float) -> str:
+    """Bytes with three digits: `100`, `4.1K`, `1.2M`, `3.4G`, in powers of 1,024."""
+    for unit, name in ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")):
+        if count >= unit:
+            value = count / unit
+            return f"{value:.{1 if value < 99.95 else 0}f}{name}"
+    return f"{count:.0f}"
 
 
 def _more(all_of_them: Sequence[object], rows: int | None, style: Style) -> list[str]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Called", "Latencies", "Own", "Waits", "Wakeups", "WokenProcess", "WokenVcpu"]
+__all__ = ["Called", "End", "Flow", "Flows", "Latencies", "Own", "Waits", "Wakeups", "WokenProcess", "WokenVcpu"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,48 @@ class Wakeups:
     seconds: float
     processes: tuple[WokenProcess, ...]
     vcpus: tuple[WokenVcpu, ...]
+    lost: int
+    own: Own
+    missing: tuple[str, ...] = ()
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What one process sent into an object, or took out of it.
+
+    `bytes` lack those of sendmmsg and recvmmsg, which tell messages alone. `slept` is how often a call slept, for
+    room or for something to come, and `asleep_ns` how long in all; `failed` ended with an errno. `fill` is how full a
+    pipe was on average after these calls, a share of the pages that it holds; None for others.
+    """
+
+    pid: int
+    comm: str
+    sends: bool
+    messages: int
+    bytes: int
+    slept: int
+    asleep_ns: int
+    failed: int
+    fill: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """An object through which processes talk: pipe, unix, inet or another socket by its inode, sysv-msg by its id,
+    posix-mq by its inode. Each end of a socket pair is an object of its own."""
+
+    kind: str
+    ident: int
+    ends: tuple[End, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """What was counted in `seconds`. `lost` are calls that found no room; `missing` what could not be watched."""
+
+    seconds: float
+    flows: tuple[Flow, ...]
     lost: int
     own: Own
     missing: tuple[str, ...] = ()

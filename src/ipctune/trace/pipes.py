@@ -1,0 +1,119 @@
+"""How much goes through each pipe, socket and queue, by process and end, counted by native/bpf/pipes.bpf.c."""
+
+import struct
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ipctune.trace.calls import CALLS, number_of
+from ipctune.trace.model import End, Flow, Flows
+from ipctune.trace.session import Moment, Session, own
+from ipctune.trace.whom import Whom
+
+__all__ = ["Counted", "Watcher", "between"]
+
+_NUMBERS = 512
+_OF_INTEREST, _SENDS, _SYSTEM_V, _POSIX_QUEUE, _RETURNS_MESSAGES, _RETURNS_NOTHING = (1 << bit for bit in range(6))
+_KINDS = {
+    **dict.fromkeys(("read", "readv", "preadv2", "recvfrom", "recvmsg"), _OF_INTEREST),
+    **dict.fromkeys(("write", "writev", "pwritev2", "sendto", "sendmsg"), _OF_INTEREST | _SENDS),
+    "recvmmsg": _OF_INTEREST | _RETURNS_MESSAGES,
+    "sendmmsg": _OF_INTEREST | _SENDS | _RETURNS_MESSAGES,
+    "msgrcv": _OF_INTEREST | _SYSTEM_V,
+    "msgsnd": _OF_INTEREST | _SYSTEM_V | _SENDS | _RETURNS_NOTHING,
+    "mq_timedreceive": _OF_INTEREST | _POSIX_QUEUE,
+    "mq_timedsend": _OF_INTEREST | _POSIX_QUEUE | _SENDS | _RETURNS_NOTHING,
+}
+_TALKS = {1: "pipe", 2: "unix", 3: "inet", 4: "socket", 8: "sysv-msg", 9: "posix-mq"}
+_KEY = struct.Struct("=QIHH")
+_FLOW = struct.Struct("=8Q16s")
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    object: int
+    process: int
+    talk: int
+    sends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    numbers: tuple[int, ...]
+    comm: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """All that was counted since the start, at a moment."""
+
+    now: Moment
+    sums: dict[_Key, _Sums]
+
+
+class Watcher(Session):
+    """Counts from when the context begins until it ends."""
+
+    def __init__(self, whom: Whom) -> None:
+        super().__init__("pipes", whom, _kinds())
+
+    def read(self) -> Counted:
+        """What was counted so far."""
+        sums = {}
+        for key, value in self.loaded.items("sums"):
+            inode, process, talk, sends = _KEY.unpack(key)
+            *numbers, comm = _FLOW.unpack(value)
+            name = comm.split(b"\0")[0].decode(errors="replace")
+            sums[_Key(inode, process, talk, bool(sends))] = _Sums(tuple(numbers), name)
+        return Counted(self.moment(), sums)
+
+
+def between(before: Counted, after: Counted) -> Flows:
+    """What went through from one moment to another, the most bytes first, then the most messages."""
+    ends: dict[tuple[int, int], list[End]] = defaultdict(list)
+    for key, now in after.sums.items():
+        was = before.sums.get(key)
+        numbers = [b - a for a, b in zip(was.numbers, now.numbers, strict=True)] if was else list(now.numbers)
+        if any(numbers):
+            ends[key.talk, key.object].append(_end(key, now.comm, numbers))
+    flows = [
+        Flow(_TALKS.get(talk, "?"), ident, tuple(sorted(some, key=_by_side))) for (talk, ident), some in ends.items()
+    ]
+    flows.sort(
+        key=lambda flow: (_most(end.bytes for end in flow.ends), _most(e.messages for e in flow.ends)), reverse=True
+    )
+    return Flows(
+        after.now.at - before.now.at, tuple(flows), after.now.lost - before.now.lost, own(before.now, after.now)
+    )
+
+
+def _end(key: _Key, comm: str, numbers: list[int]) -> End:
+    messages, moved, asleep, slept, failed, fill, capacity, _looks = numbers
+    return End(
+        pid=key.process,
+        comm=comm,
+        sends=key.sends,
+        messages=messages,
+        bytes=moved,
+        slept=slept,
+        asleep_ns=asleep,
+        failed=failed,
+        fill=fill / capacity if capacity else None,
+    )
+
+
+def _by_side(end: End) -> tuple[bool, int]:
+    return not end.sends, -end.bytes
+
+
+def _most(values: Iterable[int]) -> int:
+    return max(values, default=0)
+
+
+def _kinds() -> bytes:
+    kinds = bytearray(_NUMBERS)
+    for call in CALLS:
+        number = number_of(call)
+        if call.name in _KINDS and 0 <= number < _NUMBERS:
+            kinds[number] = _KINDS[call.name]
+    return bytes(kinds)
