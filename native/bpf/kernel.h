@@ -23,8 +23,8 @@ typedef u32 __wsum;
 enum { S_IFMT = 0170000, S_IFIFO = 0010000, S_IFSOCK = 0140000 };
 
 /* include/uapi/linux/bpf.h: enum bpf_map_type and the flags that are used. */
-enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_ARRAY = 2, BPF_MAP_TYPE_TASK_STORAGE = 29 };
-enum { BPF_ANY = 0, BPF_NOEXIST = 1, BPF_F_NO_PREALLOC = 1, BPF_LOCAL_STORAGE_GET_F_CREATE = 1 };
+enum { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_ARRAY = 2, BPF_MAP_TYPE_STACK_TRACE = 7, BPF_MAP_TYPE_TASK_STORAGE = 29 };
+enum { BPF_ANY = 0, BPF_NOEXIST = 1, BPF_F_NO_PREALLOC = 1, BPF_LOCAL_STORAGE_GET_F_CREATE = 1, BPF_F_USER_STACK = 1 << 8 };
 
 struct inode {
 	u16 i_mode;
@@ -70,15 +70,17 @@ struct task_struct {
 
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long di, dx;
+	unsigned long di, si, dx;
 } FROM_THE_KERNEL;
 #define FIRST_ARGUMENT(regs) ((regs)->di)
+#define SECOND_ARGUMENT(regs) ((regs)->si)
 #define THIRD_ARGUMENT(regs) ((regs)->dx)
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
 	u64 regs[31];
 } FROM_THE_KERNEL;
 #define FIRST_ARGUMENT(regs) ((regs)->regs[0])
+#define SECOND_ARGUMENT(regs) ((regs)->regs[1])
 #define THIRD_ARGUMENT(regs) ((regs)->regs[2])
 #else
 #error "no registers are known for this architecture"

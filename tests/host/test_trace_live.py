@@ -12,8 +12,9 @@ from contextlib import contextmanager
 import pytest
 
 from ipctune.errors import NotPossible
+from ipctune.trace import futex as locks
 from ipctune.trace import pipes, wakeups
-from ipctune.trace.calls import chosen
+from ipctune.trace.calls import CALLS, chosen, number_of
 from ipctune.trace.latency import Counted, Watcher, between
 from ipctune.trace.model import Called, Latencies
 from ipctune.trace.whom import Whom
@@ -167,6 +168,39 @@ def test_a_wake_up_of_an_idle_vcpu_is_told_from_the_run_queue() -> None:
     assert sum(vcpu.idle_vcpu.count + vcpu.run_queue.count for vcpu in found.vcpus) == (
         one.idle_vcpu.count + one.run_queue.count
     )
+
+
+CONVOY = """
+import ctypes, mmap, threading
+libc = ctypes.CDLL(None)
+word = mmap.mmap(-1, 4096)
+at = ctypes.addressof(ctypes.c_char.from_buffer(word))
+futex = lambda op, value: libc.syscall(%d, ctypes.c_void_p(at), op, value, None, None, 0)
+waiters = [threading.Thread(target=futex, args=(0, 0)) for _ in range(5)]
+[one.start() for one in waiters]
+time.sleep(0.1)
+assert futex(1, 2) == 2
+time.sleep(0.05)
+assert futex(1, 10) == 3
+[one.join() for one in waiters]
+[futex(1, 1) for _ in range(7)]
+[futex(0, 99) for _ in range(11)]
+print(at, flush=True)
+"""
+
+
+def test_a_convoy_with_a_known_holder() -> None:
+    number = next(number_of(call) for call in CALLS if call.name == "futex")
+    with program(CONVOY % number) as process, locks.Watcher(Whom(pids=(process.pid,))) as watcher:
+        before = watcher.read()
+        out, _ = process.communicate("go\n", timeout=30)
+        found = locks.between(before, watcher.read())
+    lock = next(one for one in found.locks if one.address == int(out))
+    assert (lock.slept, lock.most_waiting, lock.unslept) == (5, 5, 11)
+    assert (lock.wakes, lock.woken, lock.in_vain) == (9, 5, 7)
+    assert 2 * 0.1 + 3 * 0.15 <= lock.asleep_ns / 1e9 + 0.05 <= 5
+    assert lock.to_run_ns is not None
+    assert lock.stack
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:

@@ -114,6 +114,27 @@ def pipes(**asked: Any) -> int:
     return _watch(Watcher, between, render_flows, asked)
 
 
+@command.command("futex", epilog=_EPILOG, context_settings=_CONTEXT)
+@_options
+@click.option("--json", "as_json", is_flag=True, help="One object (schema: docs/trace-futex.schema.json).")
+def futex(**asked: Any) -> int:
+    """Say which locks are waited for, how long, and who wakes in vain.
+
+    A mutex, condition or semaphore that nobody contends makes no system call, and is not seen; nor is
+    who spins. `to run` is what passes from being woken to running, `most` how many waited at once,
+    EAGAIN waits that came too late to sleep, `in vain` wakes that woke nobody.
+
+    \b
+    Touches: nothing; eBPF programs are in the kernel while it runs.
+    Needs:   root (or CAP_BPF and CAP_PERFMON), Linux 5.17 with BTF. Names of
+             functions take ipctune[trace].
+    """
+    from ipctune.report.trace import render_locks
+    from ipctune.trace.futex import Watcher, between
+
+    return _watch(Watcher, between, render_locks, asked)
+
+
 class _Watcher(Protocol):
     def __enter__(self) -> Any: ...
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from ipctune.report.style import PLAIN, Style
-from ipctune.trace.model import Called, End, Flows, Latencies, Own, Waits, Wakeups
+from ipctune.trace.model import Called, End, Flows, Latencies, Lock, Locks, Own, Waits, Wakeups
 
-__all__ = ["render_flows", "render_latencies", "render_wakeups"]
+__all__ = ["render_flows", "render_latencies", "render_locks", "render_wakeups"]
 
 WIDTH = 80
 _NAMES = f"{'process':<22} {'call':<15} {'a second':>9} {'p50':>7} {'p99':>7} {'asleep':>6}  errors"
@@ -78,6 +78,33 @@ def _moved(through: str, end: End, seconds: float) -> str:
         f"{through:<18} {who:<22} {_rate(end.messages / seconds):>10} {_amount(end.bytes / seconds):>8} "
         f"{mean:>7} {full:>5} {asleep:>6}"
     )
+
+
+_LOCKED = (
+    f"{'process':<22} {'sleeps/s':>8} {'p50':>6} {'p99':>6} {'to run':>6} {'most':>4} {'EAGAIN':>7} {'wakes/s':>8} "
+    f"{'in vain':>7}"
+)
+
+
+def render_locks(found: Locks, style: Style = PLAIN, rows: int | None = None) -> str:
+    """At most `rows` futexes, all without a number, each with its place and the stack of its longest wait."""
+    calls = sum(lock.slept + lock.unslept + lock.wakes for lock in found.locks)
+    lines = [style.bold(f"{len(found.locks)} futexes in {found.seconds:.1f} s; to run: from being woken to running")]
+    lines += [style.dim(_LOCKED)] if found.locks else []
+    for lock in found.locks[:rows]:
+        lines += _lock(lock, found.seconds, style)
+    lines += _more(found.locks, rows, style) + _unseen(found.lost, "calls", found.missing, style)
+    return "\n".join([*lines, *map(style.dim, _own(found.own, found.seconds, calls))])
+
+
+def _lock(lock: Lock, seconds: float, style: Style) -> Iterator[str]:
+    yield (
+        f"{f'{lock.comm[:15]} {lock.pid}':<22} {_rate(lock.slept / seconds):>8} {_short(lock.p50_ns):>6} "
+        f"{_short(lock.p99_ns):>6} {_short(lock.to_run_ns):>6} {lock.most_waiting:>4} {lock.unslept:>7,} "
+        f"{_rate(lock.wakes / seconds):>8} {lock.in_vain:>7,}"
+    )
+    stack = " < ".join(lock.stack)
+    yield style.dim(f"   at {lock.name}" + (f": {stack}" if stack else ""))
 
 
 def _amount(count: float) -> str:

@@ -21,7 +21,7 @@ from ipctune.trace.blob import Blob
 
 __all__ = ["Cost", "Loaded", "load"]
 
-_MAP_CREATE, _MAP_UPDATE, _MAP_DELETE, _PROG_LOAD, _PROG_RUN = 0, 2, 3, 5, 10
+_MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _PROG_LOAD, _PROG_RUN = 0, 1, 2, 3, 5, 10
 _INFO_BY_FD, _RAW_TRACEPOINT_OPEN, _FREEZE, _LOOKUP_BATCH, _ENABLE_STATS = 15, 17, 22, 24, 32
 _ARRAY, _SYSCALL_PROGRAM, _SLEEPABLE = 2, 31, 16
 _BATCH = 256
@@ -109,6 +109,16 @@ class Loaded:
             if ended:
                 return
             at = ctypes.addressof(cursor)
+
+    def get(self, name: str, key: bytes) -> bytes | None:
+        """One value; None where there is none."""
+        one = self.maps[name]
+        kept, found = ctypes.create_string_buffer(key, len(key)), ctypes.create_string_buffer(one.value)
+        try:
+            bpf(_MAP_LOOKUP, _attributes("=IIQQQ", one.fd, 0, ctypes.addressof(kept), ctypes.addressof(found), 0))
+        except FileNotFoundError:
+            return None
+        return found.raw
 
     def put(self, name: str, key: bytes, value: bytes) -> None:
         """Set an entry."""

@@ -2,7 +2,20 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Called", "End", "Flow", "Flows", "Latencies", "Own", "Waits", "Wakeups", "WokenProcess", "WokenVcpu"]
+__all__ = [
+    "Called",
+    "End",
+    "Flow",
+    "Flows",
+    "Latencies",
+    "Lock",
+    "Locks",
+    "Own",
+    "Waits",
+    "Wakeups",
+    "WokenProcess",
+    "WokenVcpu",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +150,48 @@ class Flows:
 
     seconds: float
     flows: tuple[Flow, ...]
+    lost: int
+    own: Own
+    missing: tuple[str, ...] = ()
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A futex of one process, by its address; `name` is where that lies.
+
+    `slept` is how often a thread slept for it, `asleep_ns` until it was woken in all, `to_run_ns` what passed from then
+    until it ran, on average. `unslept` waits found the value changed (EAGAIN). `wakes` are calls that wake, `woken` the
+    threads that they woke or moved to another futex, `in_vain` those that woke none. `stack` is that of the longest
+    wait, the innermost first.
+    """
+
+    pid: int
+    comm: str
+    address: int
+    name: str
+    slept: int
+    asleep_ns: int
+    p50_ns: float | None
+    p99_ns: float | None
+    most_ns: int
+    unslept: int
+    timed_out: int
+    interrupted: int
+    wakes: int
+    woken: int
+    in_vain: int
+    to_run_ns: float | None
+    most_waiting: int
+    stack: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Locks:
+    """What was counted in `seconds`. `lost` are calls that found no room; `missing` what could not be watched."""
+
+    seconds: float
+    locks: tuple[Lock, ...]
     lost: int
     own: Own
     missing: tuple[str, ...] = ()
