@@ -31,21 +31,49 @@ struct inode {
 	unsigned long i_ino;
 } FROM_THE_KERNEL;
 
+struct qstr {
+	const unsigned char *name;
+} FROM_THE_KERNEL;
+
+struct dentry {
+	struct qstr d_name;
+} FROM_THE_KERNEL;
+
+struct path {
+	struct dentry *dentry;
+} FROM_THE_KERNEL;
+
 struct file {
 	struct inode *f_inode;
+	struct path f_path;
 	void *private_data;
 } FROM_THE_KERNEL;
 
+struct in6_addr {
+	u64 halves[2];
+};
+
 struct sock_common {
-	u16 skc_family;
+	u16 skc_family, skc_num, skc_dport;
+	u32 skc_daddr, skc_rcv_saddr;
+	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 } FROM_THE_KERNEL;
 
 struct sock {
 	struct sock_common __sk_common;
+	struct socket *sk_socket;
+} FROM_THE_KERNEL;
+
+struct unix_sock {
+	struct sock *peer;
 } FROM_THE_KERNEL;
 
 struct socket {
 	struct sock *sk;
+} FROM_THE_KERNEL;
+
+struct socket_alloc {
+	struct inode vfs_inode;
 } FROM_THE_KERNEL;
 
 struct pipe_inode_info {

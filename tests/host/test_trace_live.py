@@ -13,7 +13,7 @@ import pytest
 
 from ipctune.errors import NotPossible
 from ipctune.trace import futex as locks
-from ipctune.trace import pipes, wakeups
+from ipctune.trace import graph, pipes, wakeups
 from ipctune.trace.calls import CALLS, chosen, number_of
 from ipctune.trace.latency import Counted, Watcher, between
 from ipctune.trace.model import Called, Latencies
@@ -146,14 +146,86 @@ def test_what_goes_through_a_pipe_is_counted_by_process_and_end() -> None:
     assert 0 <= sender.fill <= 1
 
 
-def test_what_goes_through_a_socket_is_two_objects() -> None:
-    found_at = "a, b = socket.socketpair()\nfor i in range(400): a.send(b'y' * 50); b.recv(50)\n"
-    with program(found_at) as process, pipes.Watcher(Whom(pids=(process.pid,))) as watcher:
+@pytest.mark.parametrize(
+    ("kind", "made"),
+    [
+        ("unix", "a, b = socket.socketpair()"),
+        (
+            "loopback",
+            "s = socket.create_server(('127.0.0.1', 0)); "
+            "a = socket.create_connection(s.getsockname()); b = s.accept()[0]",
+        ),
+        (
+            "loopback",
+            "s = socket.create_server(('::1', 0), family=socket.AF_INET6); "
+            "a = socket.create_connection(s.getsockname()[:2]); b = s.accept()[0]",
+        ),
+    ],
+)
+def test_both_ends_of_a_connection_are_one_object(kind: str, made: str) -> None:
+    code = f"{made}\nfor i in range(400): a.send(b'y' * 50); b.recv(50)\n"
+    with program(code) as process, pipes.Watcher(Whom(pids=(process.pid,))) as watcher:
         before = watcher.read()
         go(process)
         found = pipes.between(before, watcher.read())
-    ends = [(flow.kind, end.sends, end.messages) for flow in found.flows for end in flow.ends if end.bytes == 20_000]
-    assert sorted(ends) == [("unix", False, 400), ("unix", True, 400)]
+    flow = next(flow for flow in found.flows if any(end.bytes == 20_000 for end in flow.ends))
+    assert flow.kind == kind
+    assert [(end.sends, end.messages) for end in flow.ends] == [(True, 400), (False, 400)]
+
+
+PAIRS = """
+import ctypes, mmap, struct
+libc = ctypes.CDLL(None)
+def two(one, other):
+    pid = os.fork()
+    if not pid:
+        other()
+        os._exit(0)
+    one()
+    os.waitpid(pid, 0)
+    return pid
+r, w = os.pipe()
+told = [two(lambda: [os.write(w, b'x' * 10) for i in range(200)], lambda: [os.read(r, 10) for i in range(200)])]
+a, b = socket.socketpair()
+told += [two(lambda: [(a.send(b'q'), a.recv(1)) for i in range(100)], lambda: [b.send(b.recv(1)) for i in range(100)])]
+e = os.eventfd(0)
+ring = lambda: [(os.eventfd_write(e, 1), time.sleep(0.002)) for i in range(50)]
+told += [two(ring, lambda: [os.eventfd_read(e) for i in range(50)])]
+m = mmap.mmap(-1, 4096)
+at = ctypes.c_uint.from_buffer(m)
+futex = lambda op, value: libc.syscall(%d, ctypes.byref(at), op, value, None, None, 0)
+def post():
+    for i in range(50):
+        time.sleep(0.002); at.value += 1; futex(1, 1)
+def wait():
+    for i in range(50):
+        while at.value == i: futex(0, i)
+told += [two(post, wait)]
+print(*told, flush=True)
+"""
+
+
+def test_pairs_that_are_there_are_in_the_graph_and_no_others() -> None:
+    number = next(number_of(call) for call in CALLS if call.name == "futex")
+    with program(PAIRS % number) as process, graph.Watcher(Whom(pids=(process.pid,))) as watcher:
+        before = watcher.read()
+        out, _ = process.communicate("go\n", timeout=30)
+        found = graph.between(before, watcher.read())
+    one, pipe, unix, event, futex = process.pid, *map(int, out.split())
+    edges = {(edge.source, edge.target, edge.kind): edge for edge in found.edges}
+    assert set(edges) == {
+        (one, pipe, "pipe"),
+        (one, unix, "unix"),
+        (unix, one, "unix"),
+        (one, event, "eventfd"),
+        (one, futex, "futex"),
+    }
+    assert (edges[one, pipe, "pipe"].messages, edges[one, pipe, "pipe"].bytes) == (200, 2000)
+    assert (edges[one, unix, "unix"].messages, edges[unix, one, "unix"].messages) == (100, 100)
+    assert edges[unix, one, "unix"].wakes > 50
+    assert 45 <= edges[one, event, "eventfd"].messages <= 50
+    assert 45 <= edges[one, futex, "futex"].messages <= 50
+    assert {node.pid for node in found.nodes} == {one, pipe, unix, event, futex}
 
 
 def test_a_wake_up_of_an_idle_vcpu_is_told_from_the_run_queue() -> None:

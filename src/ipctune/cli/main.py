@@ -24,6 +24,7 @@ _GROUPS: dict[str, dict[str, str]] = {
         "explain": "What a line from a log means, and the smallest fix.",
         "bench": "Measure every way to communicate on this machine.",
         "compare": "What got better or worse from one run of bench to another.",
+        "graph": "Who talks to whom right now, by eBPF.",
         "trace": "What programs do with IPC right now, by eBPF.",
         "sockets": "TCP or a Unix socket, for redis, postgres, nginx, php-fpm?",
         "status": "What is set now, since when, and what it costs.",

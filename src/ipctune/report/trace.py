@@ -5,7 +5,17 @@ from collections.abc import Iterator, Sequence
 from ipctune.report.style import PLAIN, Style
 from ipctune.trace.model import Called, End, Flows, Latencies, Lock, Locks, Own, Waits, Wakeups
 
-__all__ = ["render_flows", "render_latencies", "render_locks", "render_wakeups"]
+__all__ = [
+    "amount",
+    "cost_lines",
+    "more",
+    "rate",
+    "render_flows",
+    "render_latencies",
+    "render_locks",
+    "render_wakeups",
+    "unseen",
+]
 
 WIDTH = 80
 _NAMES = f"{'process':<22} {'call':<15} {'a second':>9} {'p50':>7} {'p99':>7} {'asleep':>6}  errors"
@@ -18,8 +28,8 @@ def render_latencies(found: Latencies, style: Style = PLAIN, rows: int | None = 
     lines = [style.bold(f"system calls of IPC: {calls:,} in {found.seconds:.1f} s, {failed:,} of them with an errno")]
     if found.calls:
         lines += [style.dim(_NAMES), *(_row(row, found.seconds) for row in found.calls[:rows])]
-    lines += _more(found.calls, rows, style) + _unseen(found.lost, "calls", found.missing, style)
-    return "\n".join([*lines, *map(style.dim, _own(found.own, found.seconds, calls))])
+    lines += more(found.calls, rows, style) + unseen(found.lost, "calls", found.missing, style)
+    return "\n".join([*lines, *map(style.dim, cost_lines(found.own, found.seconds, calls))])
 
 
 _WOKEN = (
@@ -35,20 +45,20 @@ def render_wakeups(found: Wakeups, style: Style = PLAIN, rows: int | None = None
         lines.append(style.dim(_WOKEN))
     for one in found.processes[:rows]:
         lines.append(_woken(f"{one.comm[:15]} {one.pid}", one.across, one.idle_vcpu, one.run_queue, found.seconds))
-    lines += _more(found.processes, rows, style)
+    lines += more(found.processes, rows, style)
     if found.vcpus:
         lines.append(style.dim(_WOKEN.replace("process", "vCPU   ", 1)))
     for at in found.vcpus:
         lines.append(_woken(str(at.vcpu), at.across, at.idle_vcpu, at.run_queue, found.seconds))
-    lines += _unseen(found.lost, "wake-ups", found.missing, style)
-    return "\n".join([*lines, *map(style.dim, _own(found.own, found.seconds, count))])
+    lines += unseen(found.lost, "wake-ups", found.missing, style)
+    return "\n".join([*lines, *map(style.dim, cost_lines(found.own, found.seconds, count))])
 
 
 def _woken(who: str, across: int, idle: Waits, queue: Waits, seconds: float) -> str:
     count = idle.count + queue.count
     share = f"{100 * across / count:.0f} %" if count else "-"
     return (
-        f"{who:<22} {_rate(count / seconds):>8} {share:>6}  {_short(idle.p50_ns):>13} {_short(idle.p99_ns):>6} "
+        f"{who:<22} {rate(count / seconds):>8} {share:>6}  {_short(idle.p50_ns):>13} {_short(idle.p99_ns):>6} "
         f"{_short(queue.p50_ns):>13} {_short(queue.p99_ns):>6}"
     )
 
@@ -65,17 +75,17 @@ def render_flows(found: Flows, style: Style = PLAIN, rows: int | None = None) ->
         for at, end in enumerate(flow.ends):
             through = f"{flow.kind} {flow.ident}" if not at else ""
             lines.append(_moved(through, end, found.seconds))
-    lines += _more(found.flows, rows, style) + _unseen(found.lost, "calls", found.missing, style)
-    return "\n".join([*lines, *map(style.dim, _own(found.own, found.seconds, calls))])
+    lines += more(found.flows, rows, style) + unseen(found.lost, "calls", found.missing, style)
+    return "\n".join([*lines, *map(style.dim, cost_lines(found.own, found.seconds, calls))])
 
 
 def _moved(through: str, end: End, seconds: float) -> str:
     who = f"{'>' if end.sends else '<'} {end.comm[:15]} {end.pid}"
-    mean = _amount(end.bytes / end.messages) if end.messages and end.bytes else "-"
+    mean = amount(end.bytes / end.messages) if end.messages and end.bytes else "-"
     full = "-" if end.fill is None else f"{100 * end.fill:.0f} %"
     asleep = f"{min(100.0, end.asleep_ns / seconds / 1e7):.0f} %"
     return (
-        f"{through:<18} {who:<22} {_rate(end.messages / seconds):>10} {_amount(end.bytes / seconds):>8} "
+        f"{through:<18} {who:<22} {rate(end.messages / seconds):>10} {amount(end.bytes / seconds):>8} "
         f"{mean:>7} {full:>5} {asleep:>6}"
     )
 
@@ -93,21 +103,21 @@ def render_locks(found: Locks, style: Style = PLAIN, rows: int | None = None) ->
     lines += [style.dim(_LOCKED)] if found.locks else []
     for lock in found.locks[:rows]:
         lines += _lock(lock, found.seconds, style)
-    lines += _more(found.locks, rows, style) + _unseen(found.lost, "calls", found.missing, style)
-    return "\n".join([*lines, *map(style.dim, _own(found.own, found.seconds, calls))])
+    lines += more(found.locks, rows, style) + unseen(found.lost, "calls", found.missing, style)
+    return "\n".join([*lines, *map(style.dim, cost_lines(found.own, found.seconds, calls))])
 
 
 def _lock(lock: Lock, seconds: float, style: Style) -> Iterator[str]:
     yield (
-        f"{f'{lock.comm[:15]} {lock.pid}':<22} {_rate(lock.slept / seconds):>8} {_short(lock.p50_ns):>6} "
+        f"{f'{lock.comm[:15]} {lock.pid}':<22} {rate(lock.slept / seconds):>8} {_short(lock.p50_ns):>6} "
         f"{_short(lock.p99_ns):>6} {_short(lock.to_run_ns):>6} {lock.most_waiting:>4} {lock.unslept:>7,} "
-        f"{_rate(lock.wakes / seconds):>8} {lock.in_vain:>7,}"
+        f"{rate(lock.wakes / seconds):>8} {lock.in_vain:>7,}"
     )
     stack = " < ".join(lock.stack)
     yield style.dim(f"   at {lock.name}" + (f": {stack}" if stack else ""))
 
 
-def _amount(count: float) -> str:
+def amount(count: float) -> str:
     """Bytes with three digits: `100`, `4.1K`, `1.2M`, `3.4G`, in powers of 1,024."""
     for unit, name in ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")):
         if count >= unit:
@@ -116,12 +126,14 @@ def _amount(count: float) -> str:
     return f"{count:.0f}"
 
 
-def _more(all_of_them: Sequence[object], rows: int | None, style: Style) -> list[str]:
+def more(all_of_them: Sequence[object], rows: int | None, style: Style) -> list[str]:
+    """How many are not shown."""
     left = 0 if rows is None else len(all_of_them) - rows
     return [style.dim(f"and {left} more: --all, or --json")] if left > 0 else []
 
 
-def _unseen(lost: int, what: str, missing: Sequence[str], style: Style) -> list[str]:
+def unseen(lost: int, what: str, missing: Sequence[str], style: Style) -> list[str]:
+    """What was lost, and what could not be watched."""
     lines = [style.red(f"lost: {lost:,} {what} found no room and are not in this")] if lost else []
     return lines + [style.yellow(f"missing: {one}") for one in missing]
 
@@ -130,7 +142,7 @@ def _row(row: Called, seconds: float) -> str:
     who = f"{row.comm[:15]} {row.pid}"
     errors = " ".join(f"{name} {count:,}" for name, count in sorted(row.errors.items(), key=_most))
     asleep = f"{100 * row.asleep_ns / row.ns:.0f} %" if row.ns else "-"
-    line = f"{who:<22} {row.call:<15} {_rate(row.count / seconds):>9} {_short(row.p50_ns):>7} {_short(row.p99_ns):>7}"
+    line = f"{who:<22} {row.call:<15} {rate(row.count / seconds):>9} {_short(row.p50_ns):>7} {_short(row.p99_ns):>7}"
     return f"{line} {asleep:>6}  {errors}".rstrip()
 
 
@@ -138,7 +150,8 @@ def _most(item: tuple[str, int]) -> tuple[int, str]:
     return -item[1], item[0]
 
 
-def _rate(value: float) -> str:
+def rate(value: float) -> str:
+    """A number a second: `1,234`, `2.0`."""
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
@@ -153,7 +166,8 @@ def _short(ns: float | None) -> str:
     return f"{ns:.0f}ns"
 
 
-def _own(own: Own, seconds: float, calls: int) -> Iterator[str]:
+def cost_lines(own: Own, seconds: float, calls: int) -> Iterator[str]:
+    """What watching took."""
     each = f", {own.program_ns / calls:.0f} ns for each call counted" if calls and own.program_ns else ""
     programs = f"{own.program_ns / seconds / 1e9:.4f} vCPU in the kernel{each}" if own.program_runs else "not counted"
     yield f"cost: {programs}; {own.cpu_ns / seconds / 1e9:.3f} vCPU and {own.resident_bytes >> 20} MiB of this process"

@@ -136,8 +136,10 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """An object through which processes talk: pipe, unix, inet or another socket by its inode, sysv-msg by its id,
-    posix-mq by its inode. Each end of a socket pair is an object of its own."""
+    """An object through which processes talk. `kind` and `ident`: pipe by its inode; unix by the lower inode of a
+    connection's two; loopback, a connection of this machine to itself, by its two ports (the lower one times 65,536 and
+    the other); another socket by its inode; sysv-msg by its id; posix-mq by its inode; eventfd by its address.
+    """
 
     kind: str
     ident: int
@@ -192,6 +194,44 @@ class Locks:
 
     seconds: float
     locks: tuple[Lock, ...]
+    lost: int
+    own: Own
+    missing: tuple[str, ...] = ()
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A process that talks."""
+
+    pid: int
+    comm: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """From a process that sends to one that takes, through objects of one kind.
+
+    Where only wake-ups show that they talk (futex, sysv-sem, eventfd), `messages` counts those. `wakes` is how often a
+    call that sends woke the other, `across` how many of these ran on another vCPU than the waker's.
+    """
+
+    source: int
+    target: int
+    kind: str
+    messages: int
+    bytes: int
+    wakes: int = 0
+    across: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """What was counted in `seconds`. `lost` is what found no room; `missing` what could not be watched."""
+
+    seconds: float
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
     lost: int
     own: Own
     missing: tuple[str, ...] = ()

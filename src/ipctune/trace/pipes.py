@@ -2,7 +2,7 @@
 
 import struct
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ipctune.trace.calls import CALLS, number_of
@@ -10,10 +10,12 @@ from ipctune.trace.model import End, Flow, Flows
 from ipctune.trace.session import Moment, Session, own
 from ipctune.trace.whom import Whom
 
-__all__ = ["Counted", "Watcher", "between"]
+__all__ = ["TALKS", "Counted", "Watcher", "between"]
 
 _NUMBERS = 512
-_OF_INTEREST, _SENDS, _SYSTEM_V, _POSIX_QUEUE, _RETURNS_MESSAGES, _RETURNS_NOTHING = (1 << bit for bit in range(6))
+_OF_INTEREST, _SENDS, _SYSTEM_V, _POSIX_QUEUE, _RETURNS_MESSAGES, _RETURNS_NOTHING, _ONLY_WAKES = (
+    1 << bit for bit in range(7)
+)
 _KINDS = {
     **dict.fromkeys(("read", "readv", "preadv2", "recvfrom", "recvmsg"), _OF_INTEREST),
     **dict.fromkeys(("write", "writev", "pwritev2", "sendto", "sendmsg"), _OF_INTEREST | _SENDS),
@@ -24,7 +26,22 @@ _KINDS = {
     "mq_timedreceive": _OF_INTEREST | _POSIX_QUEUE,
     "mq_timedsend": _OF_INTEREST | _POSIX_QUEUE | _SENDS | _RETURNS_NOTHING,
 }
-_TALKS = {1: "pipe", 2: "unix", 3: "inet", 4: "socket", 8: "sysv-msg", 9: "posix-mq"}
+TALKS = {
+    1: "pipe",
+    2: "unix",
+    3: "loopback",
+    4: "socket",
+    5: "eventfd",
+    8: "sysv-msg",
+    9: "posix-mq",
+    10: "futex",
+    11: "sysv-sem",
+}
+"""Kinds of objects, as native/bpf/talk.h numbers them."""
+_WAKES = {
+    **dict.fromkeys(("futex", "futex_wake"), _OF_INTEREST | _ONLY_WAKES),
+    **dict.fromkeys(("semop", "semtimedop"), _OF_INTEREST | _ONLY_WAKES | _SYSTEM_V),
+}
 _KEY = struct.Struct("=QIHH")
 _FLOW = struct.Struct("=8Q16s")
 
@@ -54,8 +71,8 @@ class Counted:
 class Watcher(Session):
     """Counts from when the context begins until it ends."""
 
-    def __init__(self, whom: Whom) -> None:
-        super().__init__("pipes", whom, _kinds())
+    def __init__(self, whom: Whom, program: str = "pipes") -> None:
+        super().__init__(program, whom, _kinds(_KINDS if program == "pipes" else _KINDS | _WAKES))
 
     def read(self) -> Counted:
         """What was counted so far."""
@@ -77,7 +94,7 @@ def between(before: Counted, after: Counted) -> Flows:
         if any(numbers):
             ends[key.talk, key.object].append(_end(key, now.comm, numbers))
     flows = [
-        Flow(_TALKS.get(talk, "?"), ident, tuple(sorted(some, key=_by_side))) for (talk, ident), some in ends.items()
+        Flow(TALKS.get(talk, "?"), ident, tuple(sorted(some, key=_by_side))) for (talk, ident), some in ends.items()
     ]
     flows.sort(
         key=lambda flow: (_most(end.bytes for end in flow.ends), _most(e.messages for e in flow.ends)), reverse=True
@@ -110,10 +127,10 @@ def _most(values: Iterable[int]) -> int:
     return max(values, default=0)
 
 
-def _kinds() -> bytes:
+def _kinds(by_name: Mapping[str, int]) -> bytes:
     kinds = bytearray(_NUMBERS)
     for call in CALLS:
         number = number_of(call)
-        if call.name in _KINDS and 0 <= number < _NUMBERS:
-            kinds[number] = _KINDS[call.name]
+        if call.name in by_name and 0 <= number < _NUMBERS:
+            kinds[number] = by_name[call.name]
     return bytes(kinds)
