@@ -59,17 +59,31 @@ def watch(
     render: "Callable[[Any, Style, int | None], str]",
     asked: dict[str, Any],
     form: Callable[[Any], str] | None = None,
+    without: "tuple[Callable[[Whom], _Watcher], Callable[[Any, Any, str], Any]] | None" = None,
 ) -> int:
-    """Watch and show until it is over; the exit code. `form` is another way to show it, once at the end."""
+    """Watch and show until it is over; the exit code. `form` is another way to show it, once at the end.
+
+    `without` is what watches where there is no eBPF.
+    """
     from ipctune.trace.whom import Whom
 
     duration, interval = asked["duration"], asked["interval"]
     if interval is not None and duration is not None and interval > duration:
         raise WrongUse("--interval is longer than --duration")
+    from ipctune.trace.load import NoEbpf
+
     whom = Whom(asked["pids"], asked["unit"], asked["cgroup"], asked["comm"])
     screen = _Screen(render, as_json=asked["as_json"], everything=asked["everything"], form=form)
-    with watcher(whom) as at:
-        return _Run(at, between, screen, duration, interval).go()
+    try:
+        with watcher(whom) as at:
+            return _Run(at, between, screen, duration, interval).go()
+    except NoEbpf as refused:
+        if without is None:
+            raise
+        other, between_others = without
+        why = " ".join((refused.what, refused.hint)).strip()
+        with other(whom) as at:
+            return _Run(at, lambda a, b: between_others(a, b, why), screen, duration, interval).go()
 
 
 class _Screen:

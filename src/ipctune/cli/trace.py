@@ -33,13 +33,17 @@ def latency(calls: tuple[str, ...], **asked: Any) -> int:
 
     \b
     Touches: nothing; eBPF programs are in the kernel while it runs.
-    Needs:   root (or CAP_BPF and CAP_PERFMON), Linux 5.17 with BTF.
+    Needs:   root (or CAP_BPF and CAP_PERFMON), Linux 5.17 with BTF; without
+             them it tells in which calls threads sleep, from /proc.
     """
     from ipctune.report.trace import render_latencies
     from ipctune.trace.calls import chosen
     from ipctune.trace.latency import Watcher, between
+    from ipctune.trace.sampled import Sampled, between_samples
 
-    return watch(lambda whom: Watcher(whom, chosen(calls)), between, render_latencies, asked)
+    asked_for = chosen(calls)
+    sampled = (lambda whom: Sampled(whom, asked_for), between_samples)
+    return watch(lambda whom: Watcher(whom, asked_for), between, render_latencies, asked, without=sampled)
 
 
 @command.command("wakeups", epilog=EPILOG, context_settings=CONTEXT)
@@ -53,12 +57,14 @@ def wakeups(**asked: Any) -> int:
 
     \b
     Touches: nothing; eBPF programs are in the kernel while it runs.
-    Needs:   root (or CAP_BPF and CAP_PERFMON), Linux 5.17 with BTF.
+    Needs:   root (or CAP_BPF and CAP_PERFMON), Linux 5.17 with BTF; without
+             them it tells what threads wait for a vCPU, from /proc.
     """
     from ipctune.report.trace import render_wakeups
+    from ipctune.trace.sampled import Delays, between_delays
     from ipctune.trace.wakeups import Watcher, between
 
-    return watch(Watcher, between, render_wakeups, asked)
+    return watch(Watcher, between, render_wakeups, asked, without=(Delays, between_delays))
 
 
 @command.command("pipes", epilog=EPILOG, context_settings=CONTEXT)

@@ -1,5 +1,6 @@
 """The screens of `ipctune trace`: one line a process and call, the most time first; and what watching took."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from ipctune.report.style import PLAIN, Style
@@ -25,7 +26,9 @@ def render_latencies(found: Latencies, style: Style = PLAIN, rows: int | None = 
     """At most `rows` calls, all without a number; times are in the unit that suits each."""
     calls = sum(row.count for row in found.calls)
     failed = sum(row.failed for row in found.calls)
-    lines = [style.bold(f"system calls of IPC: {calls:,} in {found.seconds:.1f} s, {failed:,} of them with an errno")]
+    counted = f"{calls:,} in {found.seconds:.1f} s, {failed:,} of them with an errno"
+    sampled = f"threads that sleep in one, in {found.seconds:.1f} s"
+    lines = [style.bold(f"system calls of IPC: {sampled if found.missing and not calls else counted}")]
     if found.calls:
         lines += [style.dim(_NAMES), *(_row(row, found.seconds) for row in found.calls[:rows])]
     lines += more(found.calls, rows, style) + unseen(found.lost, "calls", found.missing, style)
@@ -56,10 +59,11 @@ def render_wakeups(found: Wakeups, style: Style = PLAIN, rows: int | None = None
 
 def _woken(who: str, across: int, idle: Waits, queue: Waits, seconds: float) -> str:
     count = idle.count + queue.count
+    mean = _short(queue.ns / queue.count) if queue.count and queue.p50_ns is None else _short(queue.p50_ns)
     share = f"{100 * across / count:.0f} %" if count else "-"
     return (
         f"{who:<22} {rate(count / seconds):>8} {share:>6}  {_short(idle.p50_ns):>13} {_short(idle.p99_ns):>6} "
-        f"{_short(queue.p50_ns):>13} {_short(queue.p99_ns):>6}"
+        f"{mean:>13} {_short(queue.p99_ns):>6}"
     )
 
 
@@ -135,14 +139,16 @@ def more(all_of_them: Sequence[object], rows: int | None, style: Style) -> list[
 def unseen(lost: int, what: str, missing: Sequence[str], style: Style) -> list[str]:
     """What was lost, and what could not be watched."""
     lines = [style.red(f"lost: {lost:,} {what} found no room and are not in this")] if lost else []
-    return lines + [style.yellow(f"missing: {one}") for one in missing]
+    folded = [line for one in missing for line in textwrap.wrap(f"missing: {one}", WIDTH, subsequent_indent="  ")]
+    return lines + [style.yellow(line) for line in folded]
 
 
 def _row(row: Called, seconds: float) -> str:
     who = f"{row.comm[:15]} {row.pid}"
     errors = " ".join(f"{name} {count:,}" for name, count in sorted(row.errors.items(), key=_most))
-    asleep = f"{100 * row.asleep_ns / row.ns:.0f} %" if row.ns else "-"
-    line = f"{who:<22} {row.call:<15} {rate(row.count / seconds):>9} {_short(row.p50_ns):>7} {_short(row.p99_ns):>7}"
+    asleep = f"{100 * row.asleep_ns / (row.ns if row.count else seconds * 1e9):.0f} %" if row.ns else "-"
+    often = rate(row.count / seconds) if row.count else "-"
+    line = f"{who:<22} {row.call:<15} {often:>9} {_short(row.p50_ns):>7} {_short(row.p99_ns):>7}"
     return f"{line} {asleep:>6}  {errors}".rstrip()
 
 
@@ -169,6 +175,9 @@ def _short(ns: float | None) -> str:
 def cost_lines(own: Own, seconds: float, calls: int) -> Iterator[str]:
     """What watching took."""
     each = f", {own.program_ns / calls:.0f} ns for each call counted" if calls and own.program_ns else ""
-    programs = f"{own.program_ns / seconds / 1e9:.4f} vCPU in the kernel{each}" if own.program_runs else "not counted"
+    if not own.program_runs:
+        yield f"cost: {own.cpu_ns / seconds / 1e9:.3f} vCPU and {own.resident_bytes >> 20} MiB of this process"
+        return
+    programs = f"{own.program_ns / seconds / 1e9:.4f} vCPU in the kernel{each}"
     yield f"cost: {programs}; {own.cpu_ns / seconds / 1e9:.3f} vCPU and {own.resident_bytes >> 20} MiB of this process"
     yield "Every system call of every program takes a little longer while this runs, watched or not."

@@ -19,7 +19,7 @@ from ipctune.errors import NotPossible
 from ipctune.host.bpf import bpf
 from ipctune.trace.blob import Blob
 
-__all__ = ["Cost", "Loaded", "load"]
+__all__ = ["Cost", "Loaded", "NoEbpf", "load"]
 
 _MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _PROG_LOAD, _PROG_RUN = 0, 1, 2, 3, 5, 10
 _INFO_BY_FD, _RAW_TRACEPOINT_OPEN, _FREEZE, _LOOKUP_BATCH, _ENABLE_STATS = 15, 17, 22, 24, 32
@@ -28,6 +28,10 @@ _BATCH = 256
 _ATTRIBUTES = 160
 _CONTEXT = struct.Struct("=IIIIQ")
 _MAP = struct.Struct("=iIQ")
+
+
+class NoEbpf(NotPossible):
+    """This kernel, or our rights, allow no eBPF: what else there is may be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +74,14 @@ class Loaded:
         self.maps.clear()
 
     def attach(self) -> None:
-        """All programs, at the tracepoints that their sections name, with their cost counted. Raises NotPossible."""
+        """All programs, at the tracepoints that their sections name, with their cost counted. Raises NoEbpf."""
         with suppress(OSError):  # since 5.8; without it there is no cost to tell
             self._others.append(bpf(_ENABLE_STATS, bytearray(_ATTRIBUTES)))
         for name, fd in self.programs.items():
             try:
                 self._others.append(bpf(_RAW_TRACEPOINT_OPEN, _attributes("=QI", 0, fd)))
             except OSError as error:
-                raise NotPossible(f"{name} can't be attached: {error.strerror}", hint=_why(error)) from None
+                raise NoEbpf(f"{name} can't be attached: {_said(error)}", hint=_why(error)) from None
 
     def items(self, name: str) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values of a hash, many a call."""
@@ -145,7 +149,7 @@ class Loaded:
 def load(blob: Blob, initial: Mapping[str, bytes] | None = None, entries: Mapping[str, int] | None = None) -> Loaded:
     """Have the kernel make the maps and load the programs. `initial` are other values, `entries` other sizes of maps.
 
-    Raises NotPossible where the kernel or our rights do not allow it.
+    Raises NoEbpf where the kernel or our rights do not allow it.
     """
     kept = {name: ctypes.create_string_buffer(value, len(value)) for name, value in (initial or {}).items()}
     size = _CONTEXT.size + _MAP.size * len(blob.maps) + 4 * len(blob.programs)
@@ -157,7 +161,7 @@ def load(blob: Blob, initial: Mapping[str, bytes] | None = None, entries: Mappin
     try:
         _run_loader(blob, context)
     except OSError as error:
-        raise NotPossible(f"the kernel refuses the eBPF program: {error.strerror}", hint=_why(error)) from None
+        raise NoEbpf(f"the kernel refuses the eBPF program: {_said(error)}", hint=_why(error)) from None
     found = Loaded()
     for at, name in enumerate(blob.maps):
         fd = _MAP.unpack_from(context, _CONTEXT.size + at * _MAP.size)[0]
@@ -208,6 +212,10 @@ def _attributes(layout: str, *values: int) -> bytearray:
     found = bytearray(_ATTRIBUTES)
     struct.pack_into(layout, found, 0, *values)
     return found
+
+
+def _said(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def _why(error: OSError) -> str:
