@@ -63,7 +63,7 @@ def watch(
 ) -> int:
     """Watch and show until it is over; the exit code. `form` is another way to show it, once at the end.
 
-    `without` is what watches where there is no eBPF.
+    `between` makes of two readings what is shown. `without` is what watches where there is no eBPF.
     """
     from ipctune.trace.whom import Whom
 

@@ -93,9 +93,10 @@ def pipes(**asked: Any) -> int:
 def futex(**asked: Any) -> int:
     """Say which locks are waited for, how long, and who wakes in vain.
 
-    A mutex, condition or semaphore that nobody contends makes no system call, and is not seen; nor is
-    who spins. `to run` is what passes from being woken to running, `most` how many waited at once,
-    EAGAIN waits that came too late to sleep, `in vain` wakes that woke nobody.
+    A mutex, condition or semaphore that nobody contends makes no system call, and is not seen. `to run`
+    is what passes from being woken to running, `most` how many waited at once, EAGAIN waits that came
+    too late to sleep, `in vain` wakes that woke nobody. Who waits by spinning is found by looking at
+    the vCPUs 199 times a second, and told from work by the instruction that spin-waits are written with.
 
     \b
     Touches: nothing; eBPF programs are in the kernel while it runs.

@@ -28,7 +28,7 @@ def render_latencies(found: Latencies, style: Style = PLAIN, rows: int | None = 
     failed = sum(row.failed for row in found.calls)
     counted = f"{calls:,} in {found.seconds:.1f} s, {failed:,} of them with an errno"
     sampled = f"threads that sleep in one, in {found.seconds:.1f} s"
-    lines = [style.bold(f"system calls of IPC: {sampled if found.missing and not calls else counted}")]
+    lines = [style.bold(f"system calls of IPC: {sampled if found.missing and not found.own.program_runs else counted}")]
     if found.calls:
         lines += [style.dim(_NAMES), *(_row(row, found.seconds) for row in found.calls[:rows])]
     lines += more(found.calls, rows, style) + unseen(found.lost, "calls", found.missing, style)
@@ -107,7 +107,13 @@ def render_locks(found: Locks, style: Style = PLAIN, rows: int | None = None) ->
     lines += [style.dim(_LOCKED)] if found.locks else []
     for lock in found.locks[:rows]:
         lines += _lock(lock, found.seconds, style)
-    lines += more(found.locks, rows, style) + unseen(found.lost, "calls", found.missing, style)
+    lines += more(found.locks, rows, style)
+    for spin in found.spins:
+        lines.append(
+            style.yellow(f"{spin.comm[:15]} {spin.pid} spins: {spin.vcpu:.2f} vCPU")
+            + style.dim(f" at {spin.name} ({spin.instruction})")
+        )
+    lines += unseen(found.lost, "calls", found.missing, style)
     return "\n".join([*lines, *map(style.dim, cost_lines(found.own, found.seconds, calls))])
 
 

@@ -1,9 +1,14 @@
 """Who waits for which futex, how long, and who wakes in vain, counted by native/bpf/futex.bpf.c."""
 
 import struct
+from contextlib import ExitStack
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
+from ipctune.trace import spins
 from ipctune.trace.calls import CALLS, number_of
+from ipctune.trace.load import NoEbpf
 from ipctune.trace.model import Lock, Locks
 from ipctune.trace.session import SUM, Moment, Session, Sum, grown, own
 from ipctune.trace.slots import quantile
@@ -40,6 +45,8 @@ class Counted:
     locks: dict[_Key, _Lock]
     names: dict[_Key, str]
     stacks: dict[_Key, tuple[str, ...]]
+    looks: spins.Looked
+    missing: tuple[str, ...] = ()
 
 
 class Watcher(Session):
@@ -52,6 +59,25 @@ class Watcher(Session):
                 kinds[number_of(call)] = _KINDS[call.name]
         super().__init__("futex", whom, bytes(kinds))
         self._symbols = Symbols()
+        self._spins: spins.Watcher | None = None
+        self._missing: tuple[str, ...] = ()
+        self._held = ExitStack()
+
+    def __enter__(self) -> Self:
+        with self._held as held:
+            super().__enter__()
+            held.callback(self.loaded.close)
+            try:
+                self._spins = held.enter_context(spins.Watcher(self.whom, self._symbols))
+            except NoEbpf as refused:
+                self._missing = (f"who spins: {refused.what}",)
+            self._held = held.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._held.close()
 
     def read(self) -> Counted:
         """What was counted so far."""
@@ -64,7 +90,8 @@ class Watcher(Session):
             self._symbols.know(pid)
         names = {key: self._symbols.name(*key) for key in locks}
         stacks = {key: self._stack(key[0], one.stack) for key, one in locks.items() if one.stack >= 0}
-        return Counted(self.moment(), locks, names, stacks)
+        looks = self._spins.read() if self._spins else spins.NOTHING
+        return Counted(self.moment(), locks, names, stacks, looks, self._missing)
 
     def _stack(self, pid: int, ident: int) -> tuple[str, ...]:
         value = self.loaded.get("stacks", struct.pack("=I", ident))
@@ -105,6 +132,6 @@ def between(before: Counted, after: Counted) -> Locks:
             )
         )
     rows.sort(key=lambda row: (row.asleep_ns, row.unslept + row.wakes), reverse=True)
-    return Locks(
-        after.now.at - before.now.at, tuple(rows), after.now.lost - before.now.lost, own(before.now, after.now)
-    )
+    seconds, lost = after.now.at - before.now.at, after.now.lost - before.now.lost
+    found = spins.between(before.looks, after.looks, seconds)
+    return Locks(seconds, tuple(rows), lost, own(before.now, after.now), after.missing, found)

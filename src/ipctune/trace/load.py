@@ -7,16 +7,19 @@ each program. Everything goes when the descriptors are closed, and so with our p
 
 import ctypes
 import errno
+import fcntl
 import os
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ipctune.errors import NotPossible
 from ipctune.host.bpf import bpf
+from ipctune.host.text import cpu_list
 from ipctune.trace.blob import Blob
 
 __all__ = ["Cost", "Loaded", "NoEbpf", "load"]
@@ -24,6 +27,9 @@ __all__ = ["Cost", "Loaded", "NoEbpf", "load"]
 _MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _PROG_LOAD, _PROG_RUN = 0, 1, 2, 3, 5, 10
 _INFO_BY_FD, _RAW_TRACEPOINT_OPEN, _FREEZE, _LOOKUP_BATCH, _ENABLE_STATS = 15, 17, 22, 24, 32
 _ARRAY, _SYSCALL_PROGRAM, _SLEEPABLE = 2, 31, 16
+_PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}
+_SOFTWARE, _CPU_CLOCK, _FREQUENCY, _CLOSE_ON_EXEC = 1, 0, 1 << 10, 8  # include/uapi/linux/perf_event.h
+_SET_BPF, _ENABLE = 0x40042408, 0x2400
 _BATCH = 256
 _ATTRIBUTES = 160
 _CONTEXT = struct.Struct("=IIIIQ")
@@ -73,15 +79,28 @@ class Loaded:
         self.programs.clear()
         self.maps.clear()
 
-    def attach(self) -> None:
-        """All programs, at the tracepoints that their sections name, with their cost counted. Raises NoEbpf."""
+    def attach(self, clocked: str = "") -> None:
+        """All programs but `clocked` at the tracepoints that their sections name, their cost counted. Raises NoEbpf."""
         with suppress(OSError):  # since 5.8; without it there is no cost to tell
             self._others.append(bpf(_ENABLE_STATS, bytearray(_ATTRIBUTES)))
         for name, fd in self.programs.items():
+            if name == clocked:
+                continue
             try:
                 self._others.append(bpf(_RAW_TRACEPOINT_OPEN, _attributes("=QI", 0, fd)))
             except OSError as error:
                 raise NoEbpf(f"{name} can't be attached: {_said(error)}", hint=_why(error)) from None
+
+    def clock(self, name: str, times_a_second: int) -> None:
+        """Run that program on every vCPU at its clock, so many times a second (perf_event_open(2)). Raises NoEbpf."""
+        for cpu in _online():
+            try:
+                fd = _perf_event(cpu, times_a_second)
+                self._others.append(fd)
+                fcntl.ioctl(fd, _SET_BPF, self.programs[name])
+                fcntl.ioctl(fd, _ENABLE, 0)
+            except OSError as error:
+                raise NoEbpf(f"vCPU {cpu} can't be looked at: {_said(error)}", hint=_why(error)) from None
 
     def items(self, name: str) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values of a hash, many a call."""
@@ -212,6 +231,24 @@ def _attributes(layout: str, *values: int) -> bytearray:
     found = bytearray(_ATTRIBUTES)
     struct.pack_into(layout, found, 0, *values)
     return found
+
+
+def _online() -> list[int]:
+    return list(cpu_list(Path("/sys/devices/system/cpu/online").read_text())) or [0]
+
+
+def _perf_event(cpu: int, frequency: int) -> int:
+    """A descriptor that counts the clock of a vCPU, whoever runs there. Raises OSError."""
+    number = _PERF_EVENT_OPEN.get(os.uname().machine)
+    if number is None:
+        raise OSError(errno.ENOSYS, "perf_event_open")
+    wanted = struct.pack("=IIQQQQQ", _SOFTWARE, 64, _CPU_CLOCK, frequency, 0, 0, _FREQUENCY)
+    attributes = ctypes.create_string_buffer(wanted, 64)
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = int(libc.syscall(number, ctypes.byref(attributes), -1, cpu, -1, _CLOSE_ON_EXEC))
+    if fd < 0:
+        raise OSError(ctypes.get_errno(), "perf_event_open")
+    return fd
 
 
 def _said(error: OSError) -> str:

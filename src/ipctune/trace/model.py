@@ -189,6 +189,17 @@ class Lock:
 
 
 @dataclass(frozen=True, slots=True)
+class Spin:
+    """A process that waits by spinning: the vCPUs that it spends so, where, and the instruction that tells."""
+
+    pid: int
+    comm: str
+    vcpu: float
+    name: str
+    instruction: str
+
+
+@dataclass(frozen=True, slots=True)
 class Locks:
     """What was counted in `seconds`. `lost` are calls that found no room; `missing` what could not be watched."""
 
@@ -197,6 +208,7 @@ class Locks:
     lost: int
     own: Own
     missing: tuple[str, ...] = ()
+    spins: tuple[Spin, ...] = ()
     schema: int = 1
 
 

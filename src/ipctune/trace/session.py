@@ -71,10 +71,10 @@ def grown(before: Sum | None, after: Sum) -> Sum:
 class Session:
     """Loaded when it is made, attached in the context. Raises NotPossible."""
 
-    def __init__(self, program: str, whom: Whom, settings: bytes = b"") -> None:
+    def __init__(self, program: str, whom: Whom, settings: bytes = b"", clocked: str = "") -> None:
         if Path("/proc/self/ns/pid").stat().st_ino != _FIRST_PID_NAMESPACE:
             raise NotPossible("in a PID namespace the kernel's process ids are not ours", hint="run it on the host")
-        self.whom = whom
+        self.whom, self._clocked = whom, clocked
         self._listed: set[int] = set() if whom.everybody else whom.processes()
         head = _WHOM.pack(os.getpid(), not whom.everybody, whom.comm.encode())
         self.loaded: Loaded = load(read_blob(program), {"rodata_settings": head + settings})
@@ -82,7 +82,7 @@ class Session:
     def __enter__(self) -> Self:
         try:
             self._list(self._listed)
-            self.loaded.attach()
+            self.loaded.attach(self._clocked)
         except BaseException:
             self.loaded.close()
             raise
