@@ -11,7 +11,7 @@ enum { PROCESSES = 4096 };
 struct whom {
 	u32 own; /* our own process, which is never counted */
 	u32 only_listed; /* processes in `listed` alone, and what they start */
-	char only_comm[16]; /* threads of that name alone; empty: all */
+	u64 only_comm[2], comm_mask[2]; /* threads of that name alone; a mask of zero: all */
 };
 
 struct {
@@ -37,12 +37,15 @@ static inline void lose(void)
 		__sync_fetch_and_add(count, 1);
 }
 
+/* What follows the end of a name may be anything, so user space gives a mask of what counts. */
 static inline int is_named(struct task_struct *task, const volatile struct whom *whom)
 {
-	for (int i = 0; i < 16 && whom->only_comm[i]; i++)
-		if (task->comm[i] != whom->only_comm[i])
-			return 0;
-	return 1;
+	u64 name[2] = {};
+
+	if (!whom->comm_mask[0])
+		return 1;
+	bpf_probe_read_kernel(name, sizeof name, __builtin_preserve_access_index(&task->comm));
+	return (name[0] & whom->comm_mask[0]) == whom->only_comm[0] && (name[1] & whom->comm_mask[1]) == whom->only_comm[1];
 }
 
 static inline int is_meant(struct task_struct *task, const volatile struct whom *whom)

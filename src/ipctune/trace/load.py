@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import struct
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -42,7 +43,7 @@ class NoEbpf(NotPossible):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What the programs themselves took since they were attached."""
+    """What the programs themselves took."""
 
     runs: int
     ns: int
@@ -80,9 +81,7 @@ class Loaded:
         self.maps.clear()
 
     def attach(self, clocked: str = "") -> None:
-        """All programs but `clocked` at the tracepoints that their sections name, their cost counted. Raises NoEbpf."""
-        with suppress(OSError):  # since 5.8; without it there is no cost to tell
-            self._others.append(bpf(_ENABLE_STATS, bytearray(_ATTRIBUTES)))
+        """All programs but `clocked` at the tracepoints that their sections name. Raises NoEbpf."""
         for name, fd in self.programs.items():
             if name == clocked:
                 continue
@@ -155,8 +154,21 @@ class Loaded:
         with suppress(FileNotFoundError):
             bpf(_MAP_DELETE, _attributes("=IIQQQ", one.fd, 0, ctypes.addressof(kept), 0, 0))
 
-    def cost(self) -> Cost:
-        """Runs and ns of all programs together, as the kernel counts them."""
+    def cost(self, seconds: float) -> Cost:
+        """Runs and ns of all programs together in the next so many seconds, as the kernel counts them (since 5.8)."""
+        try:
+            counting = bpf(_ENABLE_STATS, bytearray(_ATTRIBUTES))
+        except OSError:
+            return Cost(0, 0)
+        try:
+            before = self._counted()
+            time.sleep(seconds)
+            after = self._counted()
+        finally:
+            os.close(counting)
+        return Cost(after.runs - before.runs, after.ns - before.ns)
+
+    def _counted(self) -> Cost:
         runs = ns = 0
         for fd in self.programs.values():
             info = _info(fd)

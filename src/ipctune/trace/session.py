@@ -18,7 +18,8 @@ from ipctune.trace.whom import Whom
 
 __all__ = ["SUM", "Moment", "Session", "Sum", "grown", "own"]
 
-_WHOM = struct.Struct("=II16s")
+_WHOM = struct.Struct("=II16s16s")
+_WINDOW_S, _BETWEEN_S = 0.01, 0.5
 _COUNT = struct.Struct("=Q")
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
 SUM = struct.Struct(f"=QQQQ16s{SLOTS}I")
@@ -53,6 +54,33 @@ class Moment:
     cpu_ns: int
 
 
+@dataclass(slots=True)
+class _Windows:
+    """What was counted in short windows, for the time from one to the next as well."""
+
+    runs: float = 0.0
+    ns: float = 0.0
+    _rate: tuple[float, float] = (0.0, 0.0)
+    _at: float = 0.0
+
+    def add(self, seconds: float, cost: Cost) -> None:
+        """One window: until the next one it goes on like that."""
+        self._go_on()
+        self._rate = cost.runs / seconds, cost.ns / seconds
+
+    def so_far(self) -> Cost:
+        """Runs and ns since the first window."""
+        self._go_on()
+        return Cost(round(self.runs), round(self.ns))
+
+    def _go_on(self) -> None:
+        now = time.monotonic()
+        passed = now - self._at if self._at else 0.0
+        self.runs += self._rate[0] * passed
+        self.ns += self._rate[1] * passed
+        self._at = now
+
+
 def grown(before: Sum | None, after: Sum) -> Sum:
     """What came to a sum between two moments; the longest and the name are those of the later one."""
     if before is None:
@@ -76,7 +104,10 @@ class Session:
             raise NotPossible("in a PID namespace the kernel's process ids are not ours", hint="run it on the host")
         self.whom, self._clocked = whom, clocked
         self._listed: set[int] = set() if whom.everybody else whom.processes()
-        head = _WHOM.pack(os.getpid(), not whom.everybody, whom.comm.encode())
+        comm = whom.comm.encode()
+        mask = b"\xff" * (len(comm) + 1) if comm else b""  # the zero that ends it counts as well
+        head = _WHOM.pack(os.getpid(), not whom.everybody, comm, mask)
+        self._cost, self._looked_at = _Windows(), float("-inf")
         self.loaded: Loaded = load(read_blob(program), {"rodata_settings": head + settings})
 
     def __enter__(self) -> Self:
@@ -95,6 +126,7 @@ class Session:
 
     def follow(self) -> bool:
         """List processes that joined meanwhile, and forget those that ended; False where none is left."""
+        self._look_at_cost()
         if self.whom.everybody:
             return True
         try:
@@ -108,7 +140,16 @@ class Session:
     def moment(self) -> Moment:
         """Now."""
         lost = sum(_COUNT.unpack(value)[0] for _, value in self.loaded.items("lost"))
-        return Moment(time.monotonic(), lost, self.loaded.cost(), time.process_time_ns())
+        self._look_at_cost()
+        return Moment(time.monotonic(), lost, self._cost.so_far(), time.process_time_ns())
+
+    def _look_at_cost(self) -> None:
+        """Counting what programs take costs as much as a small program: it is done for a hundredth of the time."""
+        if time.monotonic() - self._looked_at >= _BETWEEN_S:
+            begun = time.monotonic()
+            found = self.loaded.cost(_WINDOW_S)
+            self._looked_at = time.monotonic()
+            self._cost.add(self._looked_at - begun, found)
 
     def _list(self, pids: set[int]) -> None:
         for pid in pids:
