@@ -76,7 +76,7 @@ def test_every_program_loads_and_counts(kernel: str) -> None:
     found: dict[str, Any] = run_in_guest(kernel, PROGRAM)
     assert found["kernel"].startswith(f"{kernel}.")
     assert 500 in found["writes"]
-    assert found["runs"] > 1000
+    assert found["runs"] > 0
     assert found["moved"] == [[False, 500, 32000], [True, 500, 32000]]
     assert found["edges"] == [["pipe", 500, 32000]]
     assert found["wakes"]

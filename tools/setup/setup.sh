@@ -9,7 +9,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P)
 . "$root/tools/setup/lib.sh"
 . "$root/tools/setup/system.sh"
 . "$root/tools/setup/aside.sh"
-purpose=${1:?run, test or ci}
+purpose=${1:?run, test, vm or ci}
 packages_allowed=yes
 [ "${2:-}" != --no-packages ] || packages_allowed=no
 

@@ -1,11 +1,11 @@
 # What the system lacks, and how its package manager brings it without upgrading or restarting anything.
-# Sourced by setup.sh; needs lib.sh, $root and $purpose (run, test or ci). POSIX sh.
+# Sourced by setup.sh; needs lib.sh, $root and $purpose (run, test, vm or ci). POSIX sh.
 # Lists of packages are split on purpose: SC2086.
 # shellcheck shell=sh disable=SC2154,SC2086,SC2015
 
 asked_for() {
     case $purpose:$1 in
-        *:run|test:test|ci:test|ci:ci) return 0 ;;
+        *:run|test:test|vm:test|vm:vm|ci:test|ci:vm|ci:ci) return 0 ;;
     esac
     return 1
 }
