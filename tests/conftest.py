@@ -13,6 +13,7 @@ from tests.skips import listed, read_skips
 
 _LONG = (
     "test_apart_live.py",
+    "test_attach_live.py",
     "test_command_live.py",
     "test_guard_live.py",
     "test_kills.py",

@@ -19,6 +19,7 @@ NOISY = frozenset(
     f"test_{name}.py"
     for name in (
         "apart_live",
+        "attach_live",
         "bottlenecks",
         "command_live",
         "explain_live",

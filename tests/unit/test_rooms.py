@@ -21,7 +21,7 @@ _MAY_IMPORT = {
     "journal": {"errors", "host", "knobs"},
     "bench": {"errors", "host", "judge"},
     "workload": {"errors", "host", "bench", "judge"},
-    "tune": {"errors", *_MEASURING, "services"},
+    "tune": {"errors", *_MEASURING, "services", "trace"},
     "trace": {"errors", "host"},
     "report": {"errors", *_MEASURING, "services", "tune", "trace"},
     "cli": {"errors", *_MEASURING, "services", "tune", "trace", "report"},

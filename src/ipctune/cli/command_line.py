@@ -8,13 +8,14 @@ import click
 from click.core import ParameterSource
 
 from ipctune.errors import WrongUse
+from ipctune.tune.attached import whom_of
 from ipctune.tune.model_target import Hit, Target
 from ipctune.tune.target import find_target, hits_of
 from ipctune.workload.metric import reader
 from ipctune.workload.model import CommandLine
 from ipctune.workload.registry import make
 
-__all__ = ["command_line", "named_target", "named_workload"]
+__all__ = ["command_line", "named_service", "named_target", "named_workload"]
 
 _ITS_OWN = ("metric", "lower_is_better", "private", "prepare", "cleanup", "timeout")
 _THE_PAIRS = ("mechanism", "pattern", "size", "capacity", "rate")
@@ -69,6 +70,20 @@ def named_target(options: Mapping[str, Any]) -> tuple[Target | None, tuple[Hit, 
         _none_of(("refused",), "belongs to --target", "ipctune tune --target PID --refused LIMIT=N")
         return None, ()
     return find_target(options["target"]), hits_of(options["refused"])
+
+
+def named_service(options: Mapping[str, Any]) -> str:
+    """What --attach says; "" without it. Raises WrongUse beside what else is measured, NotPossible for nobody."""
+    name = options["attach"]
+    if name is None:
+        return ""
+    for other in ("line", "workload", "target"):
+        if options[other] is not None:
+            word = {"line": "command"}.get(other, other)
+            raise WrongUse(f"--attach and --{word} exclude each other: one thing is measured", hint="leave one out")
+    _none_of(_THE_PAIRS, "is the built-in pair's; a service has its own traffic", "leave it out")
+    whom_of(name).processes()
+    return str(name)
 
 
 def _none_of(names: tuple[str, ...], why: str, hint: str) -> None:

@@ -73,6 +73,12 @@ __all__ = ["command"]
     help="Longest run, and longest --prepare and --cleanup. Default: ten times the first run, at least 10s.",
 )
 @click.option(
+    "--attach",
+    metavar="PID|UNIT",
+    default=None,
+    help="Measure a live service under its own traffic, by eBPF: what its threads wait until they run, messages/s.",
+)
+@click.option(
     "--target",
     type=click.IntRange(1, 1 << 22),
     metavar="PID",
@@ -138,6 +144,8 @@ def command(
     With a terminal it asks before it starts; without one it prints the plan and goes on.
     With --target what belongs to that process is tried on --command or --workload, and
     limits of its namespaces are raised where they are nearly used up; docs/target.md.
+    With --attach nothing is driven: the traffic that a service has decides, and where that
+    changes meanwhile the answer is undecided.
     With --command it runs that before the plan, a few times; nothing is set, and the
     watch of your programs only informs.
     """

@@ -12,7 +12,7 @@ import click
 from ipctune.bench.cells import chosen, patterns_of
 from ipctune.bench.core import mechanisms
 from ipctune.bench.spec import Spec
-from ipctune.cli.command_line import command_line, named_target, named_workload
+from ipctune.cli.command_line import command_line, named_service, named_target, named_workload
 from ipctune.cli.knob_names import knob_named
 from ipctune.cli.page import print_page
 from ipctune.cli.progress import Progress
@@ -209,8 +209,9 @@ def _settings(options: dict[str, Any]) -> Settings:
     command = command_line(options)
     workload, rate = named_workload(options)
     target, refused = named_target(options)
+    attach = named_service(options)
     if target is None or command is not None or workload:
-        _check_time(options, of_a_command=command is not None)
+        _check_time(options, of_a_command=command is not None or bool(attach))
     (info,) = chosen(mechanisms(), (options["mechanism"],))
     if options["pattern"] not in patterns_of(info, rate=0.0):
         raise WrongUse(
@@ -235,7 +236,8 @@ def _settings(options: dict[str, Any]) -> Settings:
         workload=workload,
         workload_rate=rate,
         guard=not options["no_guard"],
-        watch_stops=command is None and not workload and target is None and not options["anyway"],
+        watch_stops=command is None and not (workload or attach) and target is None and not options["anyway"],
+        attach=attach,
         target=target,
         refused=refused,
         **{name: options[name] for name in same},

@@ -71,6 +71,8 @@ def _workload(settings: Settings) -> str:
     if settings.command is not None:
         better = "lower" if settings.command.lower_is_better else "higher"
         return f"a command of the owner's by the figure that it prints ({better} is better)"
+    if settings.attach:
+        return "a live service under its own traffic"
     if settings.workload:
         return "a workload of the owner's" if "/" in settings.workload else f"a {settings.workload} server of its own"
     spec = settings.spec

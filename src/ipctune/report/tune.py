@@ -241,6 +241,8 @@ def _best(trials: Sequence[Trial], goal: Goal) -> Trial | None:
 
 def _same(result: TuneResult) -> str:
     """The words that measure the same again, where they are short."""
+    if result.settings.attach:
+        return f" --attach {result.settings.attach}"
     return f" --workload {result.settings.workload}" if result.settings.workload else ""
 
 

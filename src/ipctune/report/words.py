@@ -80,5 +80,7 @@ def named(settings: Settings) -> str:
     """What the user named to be measured, in the middle of a sentence; empty for the built-in pair."""
     if settings.command is not None:
         return "your command"
+    if settings.attach:
+        return f"the service {settings.attach}"
     own_file = "/" in settings.workload
     return "your workload" if own_file else settings.workload

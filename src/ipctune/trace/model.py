@@ -103,7 +103,10 @@ class WokenVcpu:
 
 @dataclass(frozen=True, slots=True)
 class Wakeups:
-    """What was counted in `seconds`. `lost` are wake-ups that found no room; `missing` what could not be watched."""
+    """What was counted in `seconds`. `lost` are wake-ups that found no room; `missing` what could not be watched.
+
+    `slots` are counts of all waits by their length (`trace.slots`).
+    """
 
     seconds: float
     processes: tuple[WokenProcess, ...]
@@ -111,6 +114,7 @@ class Wakeups:
     lost: int
     own: Own
     missing: tuple[str, ...] = ()
+    slots: tuple[int, ...] = ()
     schema: int = 1
 
 

@@ -65,6 +65,7 @@ def between(before: Counted, after: Counted) -> Wakeups:
         tuple(vcpus),
         after.now.lost - before.now.lost,
         own(before.now, after.now),
+        slots=tuple(map(sum, zip(*(one.slots for one in new.values()), strict=True))) or (0,) * SLOTS,
     )
 
 

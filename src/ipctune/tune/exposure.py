@@ -14,6 +14,7 @@ from ipctune.bench.curve import Curve, knee, suggest_poll_ns
 from ipctune.host.model import Host
 from ipctune.host.polltime import halts
 from ipctune.knobs.model import Cause
+from ipctune.tune.attached import Attached
 from ipctune.tune.evidence import NONE, UNKNOWN, Evidence, wake_curve
 from ipctune.tune.measure import measured
 from ipctune.tune.model import Bottleneck, Settings
@@ -65,7 +66,7 @@ def watch(
         settings = replace(settings, block=max(settings.block, statistics.mean(each) - settings.rest))
     exposed = max((_exposed(found, curve) for found in runs), key=lambda b: b.high or 0.0)
     notes = tuple(_note(point, found) for point, found in zip(points, runs, strict=True))
-    if isinstance(workload, Command):
+    if isinstance(workload, Command | Attached):
         notes += workload.notes
     p50 = curve.points[0].p50_ns if curve else None
     return settings, Evidence((exposed,), _named(exposed), curve, _hints(curve), p50, unseen=_UNSEEN, notes=notes)

@@ -62,7 +62,8 @@ class Settings:
     loop, None its default. `watch` is how long the machine's own programs are watched first, less in a short run, 0 for
     not at all; `watch_stops` whether a larger cause than IPC ends the run there: never where the user named what is
     measured. `beside`: length of a block with a bystander. `guard`: pause and stop where the machine's own programs
-    come short. With a `target` what belongs to that process is tried, and what was `refused` there is raised.
+    come short. With a `target` what belongs to that process is tried, and what was `refused` there is raised. `attach`
+    is a live service that takes the place of the pair: a process id, or a unit.
     """
 
     goal: Goal = Goal.BALANCED
@@ -88,11 +89,12 @@ class Settings:
     workload_rate: float | None = None
     target: Target | None = None
     refused: tuple[Hit, ...] = ()
+    attach: str = ""
 
     @property
     def is_pair(self) -> bool:
         """Whether the built-in pair is measured, and nothing that the user named."""
-        return self.command is None and not self.workload and self.target is None
+        return self.command is None and not (self.workload or self.attach) and self.target is None
 
 
 @dataclass(frozen=True, slots=True)

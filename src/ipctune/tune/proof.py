@@ -20,7 +20,7 @@ from ipctune.tune.plan import Candidate
 from ipctune.tune.point import points_of, unpinned
 from ipctune.tune.series import Series
 from ipctune.tune.switch import ChangeSwitch, SetSwitch
-from ipctune.tune.trial import load_result
+from ipctune.tune.trial import load_result, traffic_changed
 from ipctune.workload.model import Workload
 
 __all__ = ["PROOF_PAIRS", "prove", "told_apart"]
@@ -106,7 +106,8 @@ def _measure(
         max_cpu=settings.max_cpu,
         max_idle_cpu=settings.max_idle_cpu,
     )
-    return Proof(loads, found.keep, found.why, _drift(pairs.series[len(tried) - 1]), done)
+    changed = traffic_changed(pairs)
+    return Proof(loads, found.keep and not changed, changed or found.why, _drift(pairs.series[len(tried) - 1]), done)
 
 
 def _drift(series: Series) -> float | None:

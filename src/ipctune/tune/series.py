@@ -13,6 +13,7 @@ from ipctune.workload.model import Sample
 __all__ = ["Arm", "Series"]
 
 _MIN_NS = 1.0
+_LEAST_BLOCKS = 2  # in each half
 
 
 @dataclass
@@ -96,6 +97,17 @@ class Series:
 
     def throughput(self) -> list[float]:
         return [log(self.b.rate(i) / self.a.rate(i)) for i in range(self.pairs())]
+
+    def traffic(self) -> float | None:
+        """How much more the second half of A's blocks went through than the first, as a factor; None for too few.
+
+        A alone: what a setting does to the rate of those who wait for an answer before they ask again is in B.
+        """
+        rates = [self.a.rate(i) for i in range(len(self.a.blocks))]
+        half = len(rates) // 2
+        if half < _LEAST_BLOCKS:
+            return None
+        return statistics.median(rates[-half:]) / statistics.median(rates[:half])
 
     def p99(self) -> Sequence[float]:
         """Pairs of the blocks' own p99, where there are latencies."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ipctune.tune.attached import attached
 from ipctune.tune.model import Settings
 from ipctune.workload.command import Command
 from ipctune.workload.model import Workload
@@ -19,6 +20,10 @@ def opened(settings: Settings) -> Iterator[Workload | None]:
     if settings.workload:
         with make(settings.workload, settings.workload_rate) as server:
             yield server
+        return
+    if settings.attach:
+        with attached(settings.attach) as service:
+            yield service
         return
     if settings.command is None:
         yield None

@@ -13,10 +13,12 @@ from ipctune.tune.model import Effect, Goal, LoadResult, Settings
 from ipctune.tune.point import Point, load_of, placement_of
 from ipctune.tune.series import Series
 
-__all__ = ["REFERENCE_PAIRS", "Tried", "effect_of", "load_result", "try_out"]
+__all__ = ["REFERENCE_PAIRS", "Tried", "effect_of", "load_result", "traffic_changed", "try_out"]
 
 REFERENCE_PAIRS = 6
 """A short look at what the goal could not keep: a sign-flip interval at 95 % needs six pairs."""
+_CHANGED = 1.3
+"""A service whose traffic grew or shrank by so much meanwhile tells nothing of a setting."""
 _KEEPS_UP = 0.95
 """Part of an open loop's rate below which the pair falls behind: latency is then that of a growing queue."""
 
@@ -30,6 +32,7 @@ class Tried:
     spoiled: int
     blocks: int
     pairs: int
+    changed: str = ""
 
 
 def try_out(
@@ -52,7 +55,16 @@ def try_out(
         )
         tick(done, loads)
         if done >= most or judgement.settled or (not judgement.helps and _futile(settings.goal, pairs, looks)):
-            return Tried(loads, judgement, *_blocks(pairs), done)
+            return Tried(loads, judgement, *_blocks(pairs), done, traffic_changed(pairs))
+
+
+def traffic_changed(pairs: Pairs) -> str:
+    """In words, where the traffic of a live service was another one in the second half; empty where it was not."""
+    for point, series in zip(pairs.points, pairs.series, strict=True):
+        factor = series.traffic() if load_of(point).live else None
+        if factor is not None and not 1 / _CHANGED <= factor <= _CHANGED:
+            return f"its traffic changed meanwhile, ×{factor:.2f}: not to be credited to a setting"
+    return ""
 
 
 def _futile(goal: Goal, pairs: Pairs, looks: Plan) -> bool:

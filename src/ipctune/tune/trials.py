@@ -229,6 +229,8 @@ def _trial(candidate: Candidate, tried: Tried, judgement: Judgement, idle: float
 
 
 def _outcome(candidate: Candidate, tried: Tried, judgement: Judgement, goal: Goal) -> Outcome:
+    if tried.changed:
+        return Outcome.UNDECIDED
     if candidate.knob.kind is Kind.OPTION:
         helps = judgement.helps or any(load.p50.word == "better" for load in tried.loads)
         return Outcome.ADVICE if helps else Outcome.NO_GAIN
@@ -243,6 +245,8 @@ def _outcome(candidate: Candidate, tried: Tried, judgement: Judgement, goal: Goa
 
 
 def _why(candidate: Candidate, tried: Tried, judgement: Judgement) -> str:
+    if tried.changed:
+        return tried.changed
     if judgement.keep and candidate.reference:
         return f"{judgement.why}, but it polls for ever, on an idle machine too: for the goal latency alone"
     if judgement.keep or judgement.helps:

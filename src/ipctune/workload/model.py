@@ -22,13 +22,15 @@ class Load:
     `rate` is messages (requests, transactions) a second in open loop, Poisson arrivals, latency from the intended
     start; 0 is as fast as `connections` clients go, each waiting for its answer before it asks again.
     `metric` says what the samples' figure is; None: the median latency in ns. The name goes into sentences such as
-    "p50 is worse NAME": "at 1,000/s", "over one connection".
+    "p50 is worse NAME": "at 1,000/s", "over one connection". `live`: nobody drives it, it is the traffic that a service
+    has, which may change of its own while a setting is tried.
     """
 
     name: str
     rate: float = 0.0
     connections: int = 1
     metric: Metric | None = None
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
