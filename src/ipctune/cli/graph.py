@@ -31,6 +31,7 @@ def command(form: str | None, **asked: Any) -> int:
     Touches: nothing; eBPF programs are in the kernel while it runs.
     Needs:   root (or CAP_BPF and CAP_PERFMON), Linux 5.17 with BTF.
     """
+    from ipctune.cli.connections import Connections, between_connections
     from ipctune.report.graph import render_graph, to_dot, to_mermaid, to_svg
     from ipctune.trace.graph import Watcher, between
 
@@ -41,4 +42,5 @@ def command(form: str | None, **asked: Any) -> int:
     if form and asked["duration"] is None:
         asked["duration"] = _DRAWN_S
     forms = {"mermaid": to_mermaid, "dot": to_dot, "svg": to_svg}
-    return watch(Watcher, between, render_graph, asked, forms.get(form or ""))
+    without = (Connections, between_connections)
+    return watch(Watcher, between, render_graph, asked, forms.get(form or ""), without)

@@ -70,7 +70,7 @@ def watch(
     duration, interval = asked["duration"], asked["interval"]
     if interval is not None and duration is not None and interval > duration:
         raise WrongUse("--interval is longer than --duration")
-    from ipctune.trace.load import NoEbpf
+    from ipctune.trace.blob import NoEbpf
 
     whom = Whom(asked["pids"], asked["unit"], asked["cgroup"], asked["comm"])
     screen = _Screen(render, as_json=asked["as_json"], everything=asked["everything"], form=form)
@@ -81,7 +81,7 @@ def watch(
         if without is None:
             raise
         other, between_others = without
-        why = " ".join((refused.what, refused.hint)).strip()
+        why = "; ".join(text for text in (refused.what, refused.hint) if text)
         with other(whom) as at:
             return _Run(at, lambda a, b: between_others(a, b, why), screen, duration, interval).go()
 

@@ -34,7 +34,7 @@ def latency(calls: tuple[str, ...], **asked: Any) -> int:
     \b
     Touches: nothing; eBPF programs are in the kernel while it runs.
     Needs:   root (or CAP_BPF and CAP_PERFMON), Linux 5.17 with BTF; without
-             them it tells in which calls threads sleep, from /proc.
+             them it says less, from /proc alone.
     """
     from ipctune.report.trace import render_latencies
     from ipctune.trace.calls import chosen
@@ -58,7 +58,7 @@ def wakeups(**asked: Any) -> int:
     \b
     Touches: nothing; eBPF programs are in the kernel while it runs.
     Needs:   root (or CAP_BPF and CAP_PERFMON), Linux 5.17 with BTF; without
-             them it tells what threads wait for a vCPU, from /proc.
+             them it says less, from /proc alone.
     """
     from ipctune.report.trace import render_wakeups
     from ipctune.trace.sampled import Delays, between_delays
@@ -83,8 +83,9 @@ def pipes(**asked: Any) -> int:
     """
     from ipctune.report.trace import render_flows
     from ipctune.trace.pipes import Watcher, between
+    from ipctune.trace.sampled import Totals, between_totals
 
-    return watch(Watcher, between, render_flows, asked)
+    return watch(Watcher, between, render_flows, asked, without=(Totals, between_totals))
 
 
 @command.command("futex", epilog=EPILOG, context_settings=CONTEXT)
@@ -105,5 +106,6 @@ def futex(**asked: Any) -> int:
     """
     from ipctune.report.trace import render_locks
     from ipctune.trace.futex import Watcher, between
+    from ipctune.trace.sampled import SampledLocks, between_locks
 
-    return watch(Watcher, between, render_locks, asked)
+    return watch(Watcher, between, render_locks, asked, without=(SampledLocks, between_locks))

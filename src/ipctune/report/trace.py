@@ -50,9 +50,10 @@ def render_wakeups(found: Wakeups, style: Style = PLAIN, rows: int | None = None
         lines.append(_woken(f"{one.comm[:15]} {one.pid}", one.across, one.idle_vcpu, one.run_queue, found.seconds))
     lines += more(found.processes, rows, style)
     if found.vcpus:
-        lines.append(style.dim(_WOKEN.replace("process", "vCPU   ", 1)))
+        lines.append(style.dim(_WOKEN.replace("process", "vCPU   ", 1) + "  steal"))
     for at in found.vcpus:
-        lines.append(_woken(str(at.vcpu), at.across, at.idle_vcpu, at.run_queue, found.seconds))
+        row = _woken(str(at.vcpu), at.across, at.idle_vcpu, at.run_queue, found.seconds)
+        lines.append(f"{row}  {at.steal_ns / found.seconds / 1e7:.1f} %")
     lines += unseen(found.lost, "wake-ups", found.missing, style)
     return "\n".join([*lines, *map(style.dim, cost_lines(found.own, found.seconds, count))])
 

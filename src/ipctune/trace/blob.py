@@ -14,10 +14,14 @@ from typing import Any
 
 from ipctune.errors import IpctuneError, NotPossible
 
-__all__ = ["Blob", "pack", "read_blob"]
+__all__ = ["Blob", "NoEbpf", "pack", "read_blob"]
 
 _FOLDER = Path(__file__).parent / "objects"
 _MACHINES = {"x86_64": "x86_64", "aarch64": "arm64"}
+
+
+class NoEbpf(NotPossible):
+    """This kernel, or our rights, allow no eBPF: what else there is may be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,11 @@ def pack(blob: Blob) -> bytes:
 
 
 def read_blob(name: str) -> Blob:
-    """The program of that name for this machine. Raises NotPossible where there is none for its architecture."""
+    """The program of that name for this machine. Raises NoEbpf where there is none for its architecture."""
     machine = os.uname().machine
     folder = _MACHINES.get(machine)
     if folder is None:
-        raise NotPossible(f"no eBPF programs were built for {machine}", hint="there are some for x86_64 and arm64")
+        raise NoEbpf(f"no eBPF programs were built for {machine}", hint="there are some for x86_64 and arm64")
     try:
         return _parse((_FOLDER / folder / f"{name}.bpf").read_bytes())
     except (OSError, ValueError, KeyError) as error:

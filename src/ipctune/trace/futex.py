@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Self
 
 from ipctune.trace import spins
+from ipctune.trace.blob import NoEbpf
 from ipctune.trace.calls import CALLS, number_of
-from ipctune.trace.load import NoEbpf
 from ipctune.trace.model import Lock, Locks
 from ipctune.trace.session import SUM, Moment, Session, Sum, grown, own
 from ipctune.trace.slots import quantile

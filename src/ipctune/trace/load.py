@@ -18,10 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ipctune.errors import NotPossible
 from ipctune.host.bpf import bpf
 from ipctune.host.text import cpu_list
-from ipctune.trace.blob import Blob
+from ipctune.trace.blob import Blob, NoEbpf
 
 __all__ = ["Cost", "Loaded", "NoEbpf", "load"]
 
@@ -35,10 +34,6 @@ _BATCH = 256
 _ATTRIBUTES = 160
 _CONTEXT = struct.Struct("=IIIIQ")
 _MAP = struct.Struct("=iIQ")
-
-
-class NoEbpf(NotPossible):
-    """This kernel, or our rights, allow no eBPF: what else there is may be told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from ipctune.errors import NotPossible
-from ipctune.trace.blob import read_blob
+from ipctune.trace.blob import NoEbpf, read_blob
 from ipctune.trace.load import Cost, Loaded, load
 from ipctune.trace.model import Own
 from ipctune.trace.slots import SLOTS
@@ -101,7 +101,7 @@ class Session:
 
     def __init__(self, program: str, whom: Whom, settings: bytes = b"", clocked: str = "") -> None:
         if Path("/proc/self/ns/pid").stat().st_ino != _FIRST_PID_NAMESPACE:
-            raise NotPossible("in a PID namespace the kernel's process ids are not ours", hint="run it on the host")
+            raise NoEbpf("in a PID namespace the kernel's process ids are not ours", hint="run it on the host")
         self.whom, self._clocked = whom, clocked
         self._listed: set[int] = set() if whom.everybody else whom.processes()
         comm = whom.comm.encode()

@@ -1,9 +1,12 @@
 """What woken threads wait for until they run, counted in the kernel by native/bpf/wakeups.bpf.c."""
 
+import os
+import re
 import struct
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ipctune.trace.model import Waits, Wakeups, WokenProcess, WokenVcpu
 from ipctune.trace.session import Moment, Session, Sum, grown, own
@@ -30,6 +33,7 @@ class Counted:
 
     now: Moment
     sums: dict[_Key, Sum]
+    steal_ns: dict[int, int]
 
 
 class Watcher(Session):
@@ -44,7 +48,7 @@ class Watcher(Session):
         for key, value in self.loaded.items("sums"):
             process, vcpu, way, across = _KEY.unpack(key)
             sums[_Key(process, vcpu, way, bool(across))] = Sum.read(value)
-        return Counted(self.moment(), sums)
+        return Counted(self.moment(), sums, _steal_ns())
 
 
 def between(before: Counted, after: Counted) -> Wakeups:
@@ -58,7 +62,8 @@ def between(before: Counted, after: Counted) -> Wakeups:
         by_vcpu[key.vcpu][key] = one
     processes = [WokenProcess(pid, next(iter(some.values())).comm, *_told(some)) for pid, some in by_process.items()]
     processes.sort(key=lambda one: one.idle_vcpu.ns + one.run_queue.ns, reverse=True)
-    vcpus = [WokenVcpu(vcpu, *_told(some)) for vcpu, some in sorted(by_vcpu.items())]
+    steal = {vcpu: ns - before.steal_ns.get(vcpu, ns) for vcpu, ns in after.steal_ns.items()}
+    vcpus = [WokenVcpu(vcpu, *_told(some), steal.get(vcpu, 0)) for vcpu, some in sorted(by_vcpu.items())]
     return Wakeups(
         after.now.at - before.now.at,
         tuple(processes),
@@ -67,6 +72,16 @@ def between(before: Counted, after: Counted) -> Wakeups:
         own(before.now, after.now),
         slots=tuple(map(sum, zip(*(one.slots for one in new.values()), strict=True))) or (0,) * SLOTS,
     )
+
+
+def _steal_ns() -> dict[int, int]:
+    """By vCPU, since boot (proc_stat(5): the eighth number)."""
+    found = {}
+    for line in Path("/proc/stat").read_text().splitlines():
+        words = line.split()
+        if re.fullmatch(r"cpu\d+", words[0] if words else "") and len(words) > 8:
+            found[int(words[0][3:])] = int(words[8]) * (1_000_000_000 // os.sysconf("SC_CLK_TCK"))
+    return found
 
 
 def _told(sums: dict[_Key, Sum]) -> tuple[int, Waits, Waits]:

@@ -6,12 +6,21 @@ from pathlib import Path
 import pytest
 
 from ipctune.errors import NotPossible
-from ipctune.report.trace import render_latencies, render_wakeups
+from ipctune.report.trace import render_flows, render_latencies, render_locks, render_wakeups
 from ipctune.trace.calls import chosen, number_of
-from ipctune.trace.sampled import Delays, Sampled, between_delays, between_samples
+from ipctune.trace.sampled import (
+    Delays,
+    Sampled,
+    SampledLocks,
+    Totals,
+    between_delays,
+    between_locks,
+    between_samples,
+    between_totals,
+)
 from ipctune.trace.whom import Whom
 
-READ = number_of(chosen(["read"])[0])
+READ, FUTEX = (number_of(chosen([name])[0]) for name in ("read", "futex"))
 
 
 @pytest.fixture
@@ -67,3 +76,27 @@ def test_a_process_that_has_gone_ends_it(proc: Path) -> None:
     (proc / "13" / "task").rmdir()
     (proc / "13").rmdir()
     assert not at.follow()
+
+
+def test_who_sleeps_for_a_lock_is_seen_with_its_address(proc: Path) -> None:
+    (proc / "11" / "task" / "11" / "syscall").write_text(f"{FUTEX} 0x7f001000 0x80 0x2\n")
+    (proc / "12" / "task" / "12" / "syscall").write_text(f"{FUTEX} not-a-number\n")
+    with SampledLocks(Whom(), proc) as at:
+        before = at.read()
+        time.sleep(0.3)
+        found = between_locks(before, at.read(), "no BTF")
+    (lock,) = found.locks
+    assert (lock.pid, lock.address, lock.most_waiting, lock.name) == (11, 0x7F001000, 1, "0x7f001000")
+    assert "runner 11" in render_locks(found)
+
+
+def test_what_a_process_read_and_wrote_in_all(proc: Path) -> None:
+    io = proc / "10" / "io"
+    io.write_text("rchar: 100\nwchar: 200\nsyscr: 1\nsyscw: 2\nread_bytes: 0\n")
+    at = Totals(Whom(pids=(10,)), proc)
+    before = at.read()
+    io.write_text("rchar: 100\nwchar: 5200\nsyscr: 1\nsyscw: 12\nread_bytes: 0\n")
+    found = between_totals(before, at.read(), "EPERM")
+    (flow,) = found.flows
+    assert [(end.sends, end.messages, end.bytes) for end in flow.ends] == [(True, 10, 5000)]
+    assert "> sleeper 10" in render_flows(found)
