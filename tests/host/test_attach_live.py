@@ -87,7 +87,7 @@ def tuned(journal: Journal, pid: int) -> TuneResult:
     asked = Settings(
         attach=str(pid),
         only=(KNOB,),
-        seconds=20.0,
+        seconds=17.0,
         pairs=14,
         block=0.15,
         rest=0.05,

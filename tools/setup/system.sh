@@ -5,7 +5,7 @@
 
 asked_for() {
     case $purpose:$1 in
-        *:run|test:test|vm:test|vm:vm|ci:test|ci:vm|ci:ci) return 0 ;;
+        *:run|test:test|vm:test|vm:vm|ci:test|ci:ci) return 0 ;;
     esac
     return 1
 }

@@ -93,8 +93,8 @@ class WokenProcess:
 
 @dataclass(frozen=True, slots=True)
 class WokenVcpu:
-    """The same by the vCPU that they ran on. `steal_ns` is what the hypervisor took from it meanwhile, as it says itself:
-    in steps of 10 ms, and 0 also where it tells nothing."""
+    """The same by the vCPU that they ran on. `steal_ns` is what the hypervisor took from it meanwhile, as it says
+    itself: in steps of 10 ms, and 0 also where it tells nothing."""
 
     vcpu: int
     across: int
