@@ -15,7 +15,7 @@ from ipctune.host.findings import Inspection  # noqa: E402
 from ipctune.journal.status import Status  # noqa: E402
 from ipctune.services.explain import Explanation  # noqa: E402
 from ipctune.services.model import Report  # noqa: E402
-from ipctune.trace.model import Flows, Graph, Latencies, Locks, Wakeups  # noqa: E402
+from ipctune.trace.model import Flows, Graph, Latencies, Locks, Overview, Wakeups  # noqa: E402
 from ipctune.tune.model import TuneResult  # noqa: E402
 from ipctune.tune.verify import Verified  # noqa: E402
 
@@ -33,6 +33,7 @@ PRINTED: dict[str, type] = {
     "trace-pipes": Flows,
     "trace-futex": Locks,
     "graph": Graph,
+    "top": Overview,
 }
 """Commands whose `--json` prints one value of a type of ours."""
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ipctune.report.style import Style
     from ipctune.trace.whom import Whom
 
-__all__ = ["CONTEXT", "EPILOG", "live_options", "watch"]
+__all__ = ["CONTEXT", "EPILOG", "live_options", "watch", "whom_of"]
 
 EPILOG = f"\b\n{EXIT_CODES}"
 CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -43,6 +43,13 @@ def live_options(function: Callable[..., int]) -> Callable[..., int]:
     return function
 
 
+def whom_of(asked: dict[str, Any]) -> "Whom":
+    """Whom the options name. Raises WrongUse."""
+    from ipctune.trace.whom import Whom
+
+    return Whom(asked["pids"], asked["unit"], asked["cgroup"], asked["comm"])
+
+
 class _Watcher(Protocol):
     def __enter__(self) -> Any: ...
 
@@ -65,14 +72,13 @@ def watch(
 
     `between` makes of two readings what is shown. `without` is what watches where there is no eBPF.
     """
-    from ipctune.trace.whom import Whom
 
     duration, interval = asked["duration"], asked["interval"]
     if interval is not None and duration is not None and interval > duration:
         raise WrongUse("--interval is longer than --duration")
     from ipctune.trace.blob import NoEbpf
 
-    whom = Whom(asked["pids"], asked["unit"], asked["cgroup"], asked["comm"])
+    whom = whom_of(asked)
     screen = _Screen(render, as_json=asked["as_json"], everything=asked["everything"], form=form)
     try:
         with watcher(whom) as at:

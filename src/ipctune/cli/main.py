@@ -25,6 +25,7 @@ _GROUPS: dict[str, dict[str, str]] = {
         "bench": "Measure every way to communicate on this machine.",
         "compare": "What got better or worse from one run of bench to another.",
         "graph": "Who talks to whom right now, by eBPF.",
+        "top": "One live screen of it: pairs, rates, waits, findings in words.",
         "trace": "What programs do with IPC right now, by eBPF.",
         "sockets": "TCP or a Unix socket, for redis, postgres, nginx, php-fpm?",
         "status": "What is set now, since when, and what it costs.",

@@ -15,6 +15,7 @@ __all__ = [
     "render_latencies",
     "render_locks",
     "render_wakeups",
+    "short",
     "unseen",
 ]
 
@@ -60,11 +61,11 @@ def render_wakeups(found: Wakeups, style: Style = PLAIN, rows: int | None = None
 
 def _woken(who: str, across: int, idle: Waits, queue: Waits, seconds: float) -> str:
     count = idle.count + queue.count
-    mean = _short(queue.ns / queue.count) if queue.count and queue.p50_ns is None else _short(queue.p50_ns)
+    mean = short(queue.ns / queue.count) if queue.count and queue.p50_ns is None else short(queue.p50_ns)
     share = f"{100 * across / count:.0f} %" if count else "-"
     return (
-        f"{who:<22} {rate(count / seconds):>8} {share:>6}  {_short(idle.p50_ns):>13} {_short(idle.p99_ns):>6} "
-        f"{mean:>13} {_short(queue.p99_ns):>6}"
+        f"{who:<22} {rate(count / seconds):>8} {share:>6}  {short(idle.p50_ns):>13} {short(idle.p99_ns):>6} "
+        f"{mean:>13} {short(queue.p99_ns):>6}"
     )
 
 
@@ -120,8 +121,8 @@ def render_locks(found: Locks, style: Style = PLAIN, rows: int | None = None) ->
 
 def _lock(lock: Lock, seconds: float, style: Style) -> Iterator[str]:
     yield (
-        f"{f'{lock.comm[:15]} {lock.pid}':<22} {rate(lock.slept / seconds):>8} {_short(lock.p50_ns):>6} "
-        f"{_short(lock.p99_ns):>6} {_short(lock.to_run_ns):>6} {lock.most_waiting:>4} {lock.unslept:>7,} "
+        f"{f'{lock.comm[:15]} {lock.pid}':<22} {rate(lock.slept / seconds):>8} {short(lock.p50_ns):>6} "
+        f"{short(lock.p99_ns):>6} {short(lock.to_run_ns):>6} {lock.most_waiting:>4} {lock.unslept:>7,} "
         f"{rate(lock.wakes / seconds):>8} {lock.in_vain:>7,}"
     )
     stack = " < ".join(lock.stack)
@@ -155,7 +156,7 @@ def _row(row: Called, seconds: float) -> str:
     errors = " ".join(f"{name} {count:,}" for name, count in sorted(row.errors.items(), key=_most))
     asleep = f"{100 * row.asleep_ns / (row.ns if row.count else seconds * 1e9):.0f} %" if row.ns else "-"
     often = rate(row.count / seconds) if row.count else "-"
-    line = f"{who:<22} {row.call:<15} {often:>9} {_short(row.p50_ns):>7} {_short(row.p99_ns):>7}"
+    line = f"{who:<22} {row.call:<15} {often:>9} {short(row.p50_ns):>7} {short(row.p99_ns):>7}"
     return f"{line} {asleep:>6}  {errors}".rstrip()
 
 
@@ -168,7 +169,7 @@ def rate(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
-def _short(ns: float | None) -> str:
+def short(ns: float | None) -> str:
     """Three digits and a unit in six characters: `850ns`, `4.21us`, `1.20ms`."""
     if ns is None:
         return "-"

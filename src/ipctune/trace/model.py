@@ -4,13 +4,19 @@ from dataclasses import dataclass
 
 __all__ = [
     "Called",
+    "Edge",
     "End",
     "Flow",
     "Flows",
+    "Graph",
     "Latencies",
     "Lock",
     "Locks",
+    "Node",
+    "Overview",
     "Own",
+    "Spin",
+    "Talk",
     "Waits",
     "Wakeups",
     "WokenProcess",
@@ -250,6 +256,52 @@ class Graph:
     seconds: float
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
+    lost: int
+    own: Own
+    missing: tuple[str, ...] = ()
+    schema: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """An edge of the graph with what both ends wait for. Rates are a second.
+
+    `across` is the share of wake-ups that ran on another vCPU than the waker's. `wake_p99_ns` is what the target waits
+    from being woken to running, whoever woke it. `source_asleep` and `target_asleep` are shares of the time (above 1
+    with several threads) that they slept in these calls: for room, and for something to come. `fill`: how full the
+    pipe was.
+    """
+
+    source: int
+    source_comm: str
+    target: int
+    target_comm: str
+    kind: str
+    messages_s: float
+    bytes_s: float
+    wakes_s: float
+    across: float | None
+    wake_p99_ns: float | None
+    source_asleep: float
+    target_asleep: float
+    fill: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What was counted in `seconds`.
+
+    `steal` is a share of each vCPU that somebody was woken on; `halted_share` the part of all waiting from being woken
+    to running that was for an idle vCPU. `findings` say what it means, the most urgent first.
+    """
+
+    seconds: float
+    talks: tuple[Talk, ...]
+    locks: tuple[Lock, ...]
+    spins: tuple[Spin, ...]
+    steal: dict[int, float]
+    halted_share: float | None
+    findings: tuple[str, ...]
     lost: int
     own: Own
     missing: tuple[str, ...] = ()
