@@ -13,7 +13,7 @@ made=$work/objects
 
 one() { # NAME ARCHITECTURE-OF-CLANG ARCHITECTURE-OF-OURS
     mkdir -p "$made/$3"
-    clang -O2 -g -mcpu=v3 --target=bpf "-D__TARGET_ARCH_$2" -Wall -Wextra -Werror -Inative/bpf \
+    clang -O2 -g -fdebug-compilation-dir=. -mcpu=v3 --target=bpf "-D__TARGET_ARCH_$2" -Wall -Wextra -Werror -Inative/bpf \
         -c "native/bpf/$1.bpf.c" -o "$work/$1.o"
     llvm-strip -g "$work/$1.o"
     PATH=$PATH:/usr/sbin bpftool gen skeleton -L "$work/$1.o" name "$1" >"$work/$1.h"
