@@ -34,7 +34,7 @@ struct call {
 	struct key key;
 	u64 left_ns, woken_ns; /* its vCPU, and by whoever wakes it: moments of its first sleep */
 	u64 slept_ns, to_run_ns; /* until it was woken, and from then until it ran */
-	u32 waits, wakes, ran;
+	u32 waits, wakes, hands_over, ran;
 };
 
 struct {
@@ -141,6 +141,7 @@ int call_begins(u64 *ctx)
 	call->ran = 0;
 	call->waits = waits;
 	call->wakes = wakes;
+	call->hands_over = kind == ANY_OPERATION && operation == FUTEX_UNLOCK_PI;
 	if (waits)
 		begin_wait(call);
 	return 0;
@@ -178,9 +179,11 @@ int call_ends(u64 *ctx)
 		end_wait(ctx, lock, call, result);
 	if (lock && call->wakes) {
 		__sync_fetch_and_add(&lock->wakes, 1);
+		if (call->hands_over && !result) /* in the kernel, to somebody who waits */
+			result = 1;
 		if (result > 0)
 			__sync_fetch_and_add(&lock->woken, result);
-		else
+		else if (!result)
 			__sync_fetch_and_add(&lock->in_vain, 1);
 	}
 	call->waits = call->wakes = 0;

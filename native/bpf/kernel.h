@@ -53,7 +53,20 @@ struct in6_addr {
 	u64 halves[2];
 };
 
+struct ns_common {
+	u32 inum;
+} FROM_THE_KERNEL;
+
+struct net {
+	struct ns_common ns;
+} FROM_THE_KERNEL;
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
 struct sock_common {
+	possible_net_t skc_net;
 	u16 skc_family, skc_num, skc_dport;
 	u32 skc_daddr, skc_rcv_saddr;
 	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
@@ -61,6 +74,7 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
+	u16 sk_protocol;
 	struct socket *sk_socket;
 } FROM_THE_KERNEL;
 
@@ -89,11 +103,20 @@ struct files_struct {
 	struct fdtable *fdt;
 } FROM_THE_KERNEL;
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live; /* threads */
+} FROM_THE_KERNEL;
+
 struct task_struct {
 	u32 __state;
 	int pid, tgid;
 	char comm[16];
 	struct files_struct *files;
+	struct signal_struct *signal;
 } FROM_THE_KERNEL;
 
 #if defined(__TARGET_ARCH_x86)

@@ -32,7 +32,6 @@ struct looks {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, PLACES);
 	__type(key, struct place);
 	__type(value, struct looks);
@@ -66,5 +65,12 @@ SEC("tp_btf/sched_process_fork")
 int process_forks(u64 *ctx)
 {
 	follow_fork(ctx, &settings.whom);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int process_exits(u64 *ctx)
+{
+	forget_exit(ctx);
 	return 0;
 }

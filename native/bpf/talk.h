@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /* What a descriptor leads to, as far as processes talk through it. Both ends of a connection have the same number: of a
- * Unix socket the lower inode of the two, of a connection to this machine the two ports. */
+ * Unix socket the lower inode of the two, of a connection of this machine to itself the two ports, with the network
+ * namespace, the protocol and the family above them. */
 #pragma once
 
 #include "kernel.h"
@@ -17,7 +18,7 @@ enum talk {
 	A_FUTEX,
 	A_SEMAPHORE,
 };
-enum { AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10 };
+enum { AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10, IPPROTO_UDP = 17 };
 
 struct file_seen {
 	u64 object;
@@ -84,14 +85,27 @@ static inline int same_address(struct sock *sock, u16 family)
 
 		READ_KERNEL(here, sock, __sk_common.skc_rcv_saddr);
 		READ_KERNEL(there, sock, __sk_common.skc_daddr);
-		return here == there || ((here & 0xff) == 127 && (there & 0xff) == 127);
+		return there && (here == there || ((here & 0xff) == 127 && (there & 0xff) == 127));
 	} else {
 		u64 here[2] = {}, there[2] = {1};
 
 		READ_KERNEL(here, sock, __sk_common.skc_v6_rcv_saddr);
 		READ_KERNEL(there, sock, __sk_common.skc_v6_daddr);
-		return here[0] == there[0] && here[1] == there[1];
+		return (there[0] || there[1]) && here[0] == there[0] && here[1] == there[1];
 	}
+}
+
+static inline u64 connection(struct sock *sock, u16 family, u16 local, u16 remote)
+{
+	u64 ports = local < remote ? (u64)local << 16 | remote : (u64)remote << 16 | local;
+	struct net *net = 0;
+	u32 space = 0;
+	u16 protocol = 0;
+
+	READ_KERNEL(net, sock, __sk_common.skc_net.net);
+	READ_KERNEL(space, net, ns.inum);
+	READ_KERNEL(protocol, sock, sk_protocol);
+	return ports | (u64)(space & 0x1fffffff) << 32 | (u64)(protocol == IPPROTO_UDP) << 61 | (u64)(family == AF_INET6) << 62;
 }
 
 static inline void look_at_socket(struct file_seen *seen)
@@ -105,13 +119,16 @@ static inline void look_at_socket(struct file_seen *seen)
 	if (family == AF_UNIX) {
 		seen->talk = A_UNIX_SOCKET;
 		seen->object = unix_object(sock, seen->object);
-	} else if ((family == AF_INET || family == AF_INET6) && same_address(sock, family)) {
-		READ_KERNEL(local, sock, __sk_common.skc_num);
-		READ_KERNEL(remote, sock, __sk_common.skc_dport);
-		remote = __builtin_bswap16(remote);
-		seen->talk = A_LOOPBACK_SOCKET;
-		seen->object = local < remote ? (u64)local << 16 | remote : (u64)remote << 16 | local;
+		return;
 	}
+	if (family != AF_INET && family != AF_INET6)
+		return;
+	READ_KERNEL(local, sock, __sk_common.skc_num);
+	READ_KERNEL(remote, sock, __sk_common.skc_dport);
+	if (!remote || !same_address(sock, family)) /* not connected, or to another machine */
+		return;
+	seen->talk = A_LOOPBACK_SOCKET;
+	seen->object = connection(sock, family, local, __builtin_bswap16(remote));
 }
 
 static inline int is_eventfd(struct file *file)

@@ -18,12 +18,13 @@ struct waking {
 	u32 from; /* vCPU of the waker */
 };
 
+/* By thread. Made beforehand, as all that is written here: these tracepoints hold locks of the scheduler. */
 struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * PROCESSES);
+	__type(key, u32);
 	__type(value, struct waking);
-} present SEC(".maps");
+} pending SEC(".maps");
 
 struct key {
 	u32 process;
@@ -33,29 +34,25 @@ struct key {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, PROCESSES);
 	__type(key, struct key);
 	__type(value, struct sum);
 } sums SEC(".maps");
 
+/* A second one before the thread ran can't have been for the same sleep: the later one counts. */
 SEC("tp_btf/sched_waking")
 int is_woken(u64 *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx[0];
-	struct waking *waking;
+	struct waking waking = {};
+	u32 thread = task->pid;
 
 	if (!is_meant(task, &settings.whom))
 		return 0;
-	waking = bpf_task_storage_get(&present, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!waking) {
+	waking.from = bpf_get_smp_processor_id();
+	waking.since_ns = bpf_ktime_get_ns();
+	if (bpf_map_update_elem(&pending, &thread, &waking, BPF_ANY))
 		lose();
-		return 0;
-	}
-	if (waking->since_ns) /* woken twice before it ran */
-		return 0;
-	waking->from = bpf_get_smp_processor_id();
-	waking->since_ns = bpf_ktime_get_ns();
 	return 0;
 }
 
@@ -72,30 +69,42 @@ static struct sum *sum_of(struct key *key, struct task_struct *task)
 	return sum;
 }
 
-SEC("tp_btf/sched_switch")
-int comes_to_run(u64 *ctx)
+static void count_wait(struct task_struct *comes, struct waking *waking, int from_idle)
 {
-	struct task_struct *leaves = (struct task_struct *)ctx[1], *comes = (struct task_struct *)ctx[2];
-	struct waking *waking = bpf_task_storage_get(&present, comes, 0, 0);
+	u64 ns = bpf_ktime_get_ns() - waking->since_ns;
 	u32 vcpu = bpf_get_smp_processor_id();
 	struct key key = {};
 	struct sum *sum;
-	u64 ns;
 
-	if (!waking || !waking->since_ns)
-		return 0;
-	ns = bpf_ktime_get_ns() - waking->since_ns;
-	waking->since_ns = 0;
 	key.process = comes->tgid;
 	key.vcpu = (u16)vcpu;
-	key.way = leaves->pid ? RUN_QUEUE : IDLE_VCPU;
+	key.way = from_idle ? IDLE_VCPU : RUN_QUEUE;
 	key.across = vcpu != waking->from;
 	sum = sum_of(&key, comes);
-	if (!sum) {
+	if (sum)
+		add(sum, ns);
+	else
 		lose();
+}
+
+/* Who leaves while it could go on was woken before it had left: no wait came of it. */
+SEC("tp_btf/sched_switch")
+int comes_to_run(u64 *ctx)
+{
+	int preempted = (int)ctx[0];
+	struct task_struct *leaves = (struct task_struct *)ctx[1], *comes = (struct task_struct *)ctx[2];
+	u32 left = leaves->pid, thread = comes->pid;
+	struct waking *waking;
+
+	if (left && (preempted || !leaves->__state))
+		bpf_map_delete_elem(&pending, &left);
+	if (!thread)
 		return 0;
-	}
-	add(sum, ns);
+	waking = bpf_map_lookup_elem(&pending, &thread);
+	if (!waking)
+		return 0;
+	count_wait(comes, waking, !left);
+	bpf_map_delete_elem(&pending, &thread);
 	return 0;
 }
 

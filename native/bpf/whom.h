@@ -63,8 +63,10 @@ static inline void follow_fork(u64 *ctx, const volatile struct whom *whom)
 	u32 from = parent->tgid, process = child->tgid;
 	u8 yes = 1;
 
-	if (from != process && whom->only_listed && bpf_map_lookup_elem(&listed, &from))
-		bpf_map_update_elem(&listed, &process, &yes, BPF_ANY);
+	if (from == process || !whom->only_listed || !bpf_map_lookup_elem(&listed, &from))
+		return;
+	if (bpf_map_update_elem(&listed, &process, &yes, BPF_ANY))
+		lose();
 }
 
 static inline void forget_exit(u64 *ctx)
@@ -72,6 +74,6 @@ static inline void forget_exit(u64 *ctx)
 	struct task_struct *task = (struct task_struct *)ctx[0];
 	u32 process = task->tgid;
 
-	if ((u32)task->pid == process)
+	if (!task->signal->live.counter) /* the last of its threads */
 		bpf_map_delete_elem(&listed, &process);
 }

@@ -249,6 +249,57 @@ def test_a_wake_up_of_an_idle_vcpu_is_told_from_the_run_queue() -> None:
     )
 
 
+def test_who_is_woken_before_it_sleeps_is_no_long_wait() -> None:
+    code = (
+        "import ctypes\nlibc = ctypes.CDLL(None)\nt = (ctypes.c_long * 2)(0, 1)\n"
+        "for i in range(8):\n"
+        " for j in range(2000): libc.nanosleep(t, None)\n"
+        " time.sleep(0.15)\n"
+    )
+    with program(code) as process, wakeups.Watcher(Whom(pids=(process.pid,))) as watcher:
+        before = watcher.read()
+        go(process)
+        found = wakeups.between(before, watcher.read())
+    (one,) = found.processes
+    assert one.idle_vcpu.count + one.run_queue.count >= 8
+    assert max(one.idle_vcpu.most_ns, one.run_queue.most_ns) < 100_000_000
+
+
+def test_connections_without_number_are_all_counted() -> None:
+    code = (
+        "for i in range(6000):\n"
+        " a, b = socket.socketpair()\n a.send(b'x' * 10); b.recv(10); a.close(); b.close()\n"
+        " if i % 500 == 0: time.sleep(0.1)\n"
+    )
+    with program(code) as process, pipes.Watcher(Whom(pids=(process.pid,))) as watcher:
+        before = watcher.read()
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        while process.poll() is None:
+            time.sleep(0.02)
+            watcher.read()
+        found = pipes.between(before, watcher.read())
+    sent = [end for flow in found.flows for end in flow.ends if flow.kind == "unix" and end.sends]
+    assert (sum(end.messages for end in sent), sum(end.bytes for end in sent), found.lost) == (6000, 60_000, 0)
+
+
+def test_what_steers_a_terminal_is_no_name() -> None:
+    code = "open('/proc/self/comm', 'w').write('\\x1b[31mEVIL\\n')\nr, w = os.pipe()\nos.write(w, b'x')\n"
+    found = watched(code, "write")
+    assert all("\x1b" not in one.comm and "\n" not in one.comm for one in found.calls)
+
+
+def test_a_call_that_a_signal_ends_is_eintr() -> None:
+    code = (
+        "import signal\nsignal.signal(signal.SIGALRM, lambda *_: None)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)\nr, w = os.pipe()\n"
+        "threading.Timer(0.15, lambda: os.write(w, b'x')).start()\nos.read(r, 1)\n"
+    )
+    found = watched(code, "read")
+    assert row(found, "read").errors.keys() == {"EINTR"}
+
+
 CONVOY = """
 import ctypes, mmap, threading
 libc = ctypes.CDLL(None)

@@ -82,6 +82,8 @@ def named_service(options: Mapping[str, Any]) -> str:
             word = {"line": "command"}.get(other, other)
             raise WrongUse(f"--attach and --{word} exclude each other: one thing is measured", hint="leave one out")
     _none_of(_THE_PAIRS, "is the built-in pair's; a service has its own traffic", "leave it out")
+    if not name.strip():
+        raise WrongUse("--attach takes a process id or a unit")
     whom_of(name).processes()
     return str(name)
 

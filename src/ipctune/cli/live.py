@@ -1,10 +1,12 @@
 """What the commands that watch live share: whom, how long, and a screen that is drawn again."""
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
@@ -119,10 +121,26 @@ class _Screen:
             print(self._form(found), flush=True)
             return
         text = self._render(found, Style.auto(sys.stdout), None if self._all else _ROWS)
-        if self.live and self._lines:
-            print(f"\x1b[{self._lines}F\x1b[J", end="")
-        print(text, flush=True)
-        self._lines = text.count("\n") + 1
+        if not self.live:
+            print(text, flush=True)
+            return
+        room = get_terminal_size()
+        lines = [_cut(line, room.columns - 1) for line in text.splitlines()[: room.lines - 1]]
+        up = f"\x1b[{self._lines}F\x1b[J" if self._lines else ""
+        print(up + "\n".join(lines), flush=True)
+        self._lines = len(lines)
+
+
+def _cut(line: str, width: int) -> str:
+    """No longer than the terminal is wide, or what is drawn over it would leave a part; colours take no room."""
+    room, parts = width, []
+    for part in re.split(r"(\x1b\[[0-9;]*m)", line):
+        if part.startswith("\x1b"):
+            parts.append(part)
+        else:
+            parts.append(part[:room])
+            room -= len(parts[-1])
+    return "".join(parts)
 
 
 @dataclass(frozen=True, slots=True)

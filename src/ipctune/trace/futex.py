@@ -2,13 +2,14 @@
 
 import struct
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
 from ipctune.trace import spins
 from ipctune.trace.blob import NoEbpf
 from ipctune.trace.calls import CALLS, number_of
+from ipctune.trace.load import Cost
 from ipctune.trace.model import Lock, Locks
 from ipctune.trace.session import SUM, Moment, Session, Sum, grown, own
 from ipctune.trace.slots import quantile
@@ -79,6 +80,21 @@ class Watcher(Session):
     ) -> None:
         self._held.close()
 
+    def follow(self) -> bool:
+        """Both programs; False where nobody is left."""
+        if self._spins is not None:
+            self._spins.follow()
+        return super().follow()
+
+    def moment(self) -> Moment:
+        """Now, with what both programs took and lost."""
+        own_moment = super().moment()
+        if self._spins is None:
+            return own_moment
+        other = self._spins.moment()
+        cost = Cost(own_moment.cost.runs + other.cost.runs, own_moment.cost.ns + other.cost.ns)
+        return replace(own_moment, lost=own_moment.lost + other.lost, cost=cost)
+
     def read(self) -> Counted:
         """What was counted so far."""
         locks: dict[_Key, _Lock] = {}
@@ -86,12 +102,13 @@ class Watcher(Session):
             address, process, _ = _KEY.unpack(key)
             *numbers, _waiting, most, stack = _REST.unpack_from(value, SUM.size)
             locks[process, address] = _Lock(Sum.read(value[: SUM.size]), tuple(numbers), most, stack)
+        now = self.moment()
         for pid in {pid for pid, _ in locks}:
             self._symbols.know(pid)
         names = {key: self._symbols.name(*key) for key in locks}
         stacks = {key: self._stack(key[0], one.stack) for key, one in locks.items() if one.stack >= 0}
         looks = self._spins.read() if self._spins else spins.NOTHING
-        return Counted(self.moment(), locks, names, stacks, looks, self._missing)
+        return Counted(now, locks, names, stacks, looks, self._missing)
 
     def _stack(self, pid: int, ident: int) -> tuple[str, ...]:
         value = self.loaded.get("stacks", struct.pack("=I", ident))

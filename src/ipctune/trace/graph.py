@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from ipctune.trace import pipes
 from ipctune.trace.model import Edge, End, Flow, Graph, Node
 from ipctune.trace.pipes import TALKS
-from ipctune.trace.session import own
+from ipctune.trace.session import name_of, own
 from ipctune.trace.whom import Whom
 
 __all__ = ["Counted", "Watcher", "between"]
@@ -20,7 +20,7 @@ _WAKES = struct.Struct("=QQ16s16s")
 _ONLY_WAKES = ("eventfd", "futex", "sysv-sem")
 """What goes through these says nothing, or nothing goes through: a wake-up is all that shows that two talk."""
 _FEWEST = 3
-"""An interrupt that comes while a process is in such a call wakes others in its name: once or twice is no talk."""
+"""At least, and one a second: an interrupt that comes in such a call wakes others in the name of who is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Watcher(pipes.Watcher):
         for key, value in self.loaded.items("wakes"):
             sender, woken, talk, _ = _PAIR.unpack(key)
             count, across, *names = _WAKES.unpack(value)
-            told = (name.split(b"\0")[0].decode(errors="replace") for name in names)
+            told = map(name_of, names)
             wakes[sender, woken, TALKS.get(talk, "?")] = _Wakes(count, across, *told)
         return Counted(super().read(), wakes)
 
@@ -64,7 +64,7 @@ def between(before: Counted, after: Counted) -> Graph:
     edges = _edges(flows.flows)
     for key, one in wakes.items():
         sender, woken, kind = key
-        if kind in _ONLY_WAKES and one.count >= _FEWEST:
+        if kind in _ONLY_WAKES and one.count >= max(_FEWEST, flows.seconds):
             edges.setdefault(key, Edge(sender, woken, kind, one.count, 0))
             comms |= {sender: one.from_comm, woken: one.to_comm}
         if key in edges:
@@ -91,7 +91,7 @@ def _edges(flows: Iterable[Flow]) -> dict[tuple[int, int, str], Edge]:
     """
     found: dict[tuple[int, int, str], list[tuple[float, float]]] = defaultdict(list)
     for flow in flows:
-        if flow.kind in _ONLY_WAKES:
+        if flow.kind in _ONLY_WAKES or not flow.ident:
             continue
         takers = [end for end in flow.ends if not end.sends and end.messages]
         for sender in (end for end in flow.ends if end.sends and end.messages):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ipctune.trace.calls import CALLS, Call, number_of
 from ipctune.trace.model import Called, Latencies
-from ipctune.trace.session import Moment, Session, Sum, grown, own
+from ipctune.trace.session import Moment, Session, Sum, grown, own, settled
 from ipctune.trace.slots import quantile
 from ipctune.trace.whom import Whom
 
@@ -18,6 +18,7 @@ _ANY_DESCRIPTOR = 0x80
 _KEY = struct.Struct("=II")
 _FAILURE = struct.Struct("=IHH")
 _COUNT = struct.Struct("=Q")
+_RESTARTED = (512, 513, 514, 516)  # include/linux/errno.h: a signal came; the call may go on after it
 _Key = tuple[int, str]
 """Process and call."""
 
@@ -36,19 +37,19 @@ class Watcher(Session):
 
     def __init__(self, whom: Whom, calls: Sequence[Call]) -> None:
         super().__init__("latency", whom, _kinds(calls))
+        self._kept: dict[_Key, Sum] = {}
 
     def read(self) -> Counted:
         """What was counted so far."""
-        sums: dict[_Key, Sum] = {}
-        for key, value in self.loaded.items("sums"):
-            process, kind = _KEY.unpack(key)
-            sums[process, CALLS[kind - 1].name] = Sum.read(value)
+        sums = self.sums(_read, _fold, self._kept)
+        now = self.moment()
         errors: dict[_Key, dict[str, int]] = {}
         for key, value in self.loaded.items("failures"):
             process, kind, number = _FAILURE.unpack(key)
             own_errors = errors.setdefault((process, CALLS[kind - 1].name), {})
-            own_errors[errno.errorcode.get(number, str(number))] = _COUNT.unpack(value)[0]
-        return Counted(self.moment(), sums, errors)
+            name = "EINTR" if number in _RESTARTED else errno.errorcode.get(number, str(number))
+            own_errors[name] = own_errors.get(name, 0) + _COUNT.unpack(value)[0]
+        return Counted(now, sums, errors)
 
 
 def between(before: Counted, after: Counted) -> Latencies:
@@ -59,9 +60,20 @@ def between(before: Counted, after: Counted) -> Latencies:
     )
 
 
+def _read(key: bytes, value: bytes) -> tuple[_Key, Sum]:
+    process, kind = _KEY.unpack(key)
+    return (process, CALLS[kind - 1].name), Sum.read(value)
+
+
+def _fold(key: _Key) -> _Key:
+    """Of processes whose sums were taken out of the table: all of them together."""
+    return 0, key[1]
+
+
 def _rows(before: Counted, after: Counted) -> Iterator[Called]:
+    had = settled(before.sums, after.sums, _fold)
     for key, now in after.sums.items():
-        new = grown(before.sums.get(key), now)
+        new = grown(had.get(key), now)
         if not new.count:
             continue
         were = before.errors.get(key, {})

@@ -25,7 +25,7 @@ from ipctune.trace.blob import Blob, NoEbpf
 __all__ = ["Cost", "Loaded", "NoEbpf", "load"]
 
 _MAP_CREATE, _MAP_LOOKUP, _MAP_UPDATE, _MAP_DELETE, _PROG_LOAD, _PROG_RUN = 0, 1, 2, 3, 5, 10
-_INFO_BY_FD, _RAW_TRACEPOINT_OPEN, _FREEZE, _LOOKUP_BATCH, _ENABLE_STATS = 15, 17, 22, 24, 32
+_INFO_BY_FD, _RAW_TRACEPOINT_OPEN, _FREEZE, _LOOKUP_BATCH, _TAKE_BATCH, _ENABLE_STATS = 15, 17, 22, 24, 25, 32
 _ARRAY, _SYSCALL_PROGRAM, _SLEEPABLE = 2, 31, 16
 _PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}
 _SOFTWARE, _CPU_CLOCK, _FREQUENCY, _CLOSE_ON_EXEC = 1, 0, 1 << 10, 8  # include/uapi/linux/perf_event.h
@@ -96,8 +96,8 @@ class Loaded:
             except OSError as error:
                 raise NoEbpf(f"vCPU {cpu} can't be looked at: {_said(error)}", hint=_why(error)) from None
 
-    def items(self, name: str) -> Iterator[tuple[bytes, bytes]]:
-        """Keys and values of a hash, many a call."""
+    def items(self, name: str, *, take: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values of a hash, many a call; `take` removes them."""
         one = self.maps[name]
         keys, values = ctypes.create_string_buffer(_BATCH * one.key), ctypes.create_string_buffer(_BATCH * one.value)
         at, cursor = 0, ctypes.create_string_buffer(max(8, one.key))
@@ -115,7 +115,7 @@ class Loaded:
             )
             ended = False
             try:
-                bpf(_LOOKUP_BATCH, attributes)
+                bpf(_TAKE_BATCH if take else _LOOKUP_BATCH, attributes)
             except OSError as error:
                 if error.errno != errno.ENOENT:
                     raise

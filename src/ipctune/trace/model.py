@@ -28,7 +28,7 @@ __all__ = [
 class Called:
     """One call of one process. `asleep_ns` is what of `ns` its threads slept; the rest they worked, or could have.
 
-    `slots` are counts by latency (`trace.slots`); `errors` counts by errno. p50 and p99 are within 6 %.
+    `slots` are counts by latency (`trace.slots`); `errors` counts by errno. p50 and p99 are within 12 %.
     """
 
     pid: int
@@ -73,7 +73,7 @@ class Latencies:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How often, how long in all, the longest since the start, and quantiles, which are within 6 %."""
+    """How often, how long in all, the longest since the start, and quantiles, which are within 12 %."""
 
     count: int
     ns: int

@@ -3,11 +3,11 @@
 import struct
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ipctune.trace.calls import CALLS, number_of
 from ipctune.trace.model import End, Flow, Flows
-from ipctune.trace.session import Moment, Session, own
+from ipctune.trace.session import Moment, Session, name_of, own, settled
 from ipctune.trace.whom import Whom
 
 __all__ = ["TALKS", "Counted", "Watcher", "between"]
@@ -59,6 +59,9 @@ class _Sums:
     numbers: tuple[int, ...]
     comm: str
 
+    def __add__(self, other: "_Sums") -> "_Sums":
+        return _Sums(tuple(a + b for a, b in zip(self.numbers, other.numbers, strict=True)), self.comm)
+
 
 @dataclass(frozen=True, slots=True)
 class Counted:
@@ -72,24 +75,21 @@ class Watcher(Session):
     """Counts from when the context begins until it ends."""
 
     def __init__(self, whom: Whom, program: str = "pipes") -> None:
+        self._kept: dict[_Key, _Sums] = {}
         super().__init__(program, whom, _kinds(_KINDS if program == "pipes" else _KINDS | _WAKES))
 
     def read(self) -> Counted:
         """What was counted so far."""
-        sums = {}
-        for key, value in self.loaded.items("sums"):
-            inode, process, talk, sends = _KEY.unpack(key)
-            *numbers, comm = _FLOW.unpack(value)
-            name = comm.split(b"\0")[0].decode(errors="replace")
-            sums[_Key(inode, process, talk, bool(sends))] = _Sums(tuple(numbers), name)
+        sums = self.sums(_read, _fold, self._kept)
         return Counted(self.moment(), sums)
 
 
 def between(before: Counted, after: Counted) -> Flows:
     """What went through from one moment to another, the most bytes first, then the most messages."""
     ends: dict[tuple[int, int], list[End]] = defaultdict(list)
+    had = settled(before.sums, after.sums, _fold)
     for key, now in after.sums.items():
-        was = before.sums.get(key)
+        was = had.get(key)
         numbers = [b - a for a, b in zip(was.numbers, now.numbers, strict=True)] if was else list(now.numbers)
         if any(numbers):
             ends[key.talk, key.object].append(_end(key, now.comm, numbers))
@@ -102,6 +102,17 @@ def between(before: Counted, after: Counted) -> Flows:
     return Flows(
         after.now.at - before.now.at, tuple(flows), after.now.lost - before.now.lost, own(before.now, after.now)
     )
+
+
+def _read(key: bytes, value: bytes) -> tuple[_Key, _Sums]:
+    ident, process, talk, sends = _KEY.unpack(key)
+    *numbers, comm = _FLOW.unpack(value)
+    return _Key(ident, process, talk, bool(sends)), _Sums(tuple(numbers), name_of(comm))
+
+
+def _fold(key: _Key) -> _Key:
+    """Of objects whose sums were taken out of the table: those of a process and a kind together."""
+    return replace(key, object=0)
 
 
 def _end(key: _Key, comm: str, numbers: list[int]) -> End:

@@ -18,7 +18,7 @@ from ipctune.errors import NotPossible
 from ipctune.trace.calls import CALLS, Call, number_of
 from ipctune.trace.load import Cost
 from ipctune.trace.model import Called, End, Flow, Flows, Latencies, Lock, Locks, Waits, Wakeups, WokenProcess
-from ipctune.trace.session import Moment, own
+from ipctune.trace.session import Moment, name_of, own
 from ipctune.trace.symbols import Symbols
 from ipctune.trace.whom import Whom
 
@@ -80,7 +80,7 @@ class _Looking:
             with suppress(OSError):
                 for task in (self.root / str(pid) / "task").iterdir():
                     if self._is_named(task):
-                        self.comms.setdefault(pid, _read(self.root / str(pid) / "comm"))
+                        self.comms.setdefault(pid, name_of(_read(self.root / str(pid) / "comm").encode()))
                         yield pid, task
 
     def _is_named(self, task: Path) -> bool:

@@ -1,29 +1,39 @@
 """One program in the kernel for as long as it watches: whom it counts, what it lost, what it costs."""
 
+import errno
 import os
 import resource
 import struct
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self, TypeVar
 
 from ipctune.errors import NotPossible
+from ipctune.host.text import printable
 from ipctune.trace.blob import NoEbpf, read_blob
 from ipctune.trace.load import Cost, Loaded, load
 from ipctune.trace.model import Own
 from ipctune.trace.slots import SLOTS
 from ipctune.trace.whom import Whom
 
-__all__ = ["SUM", "Moment", "Session", "Sum", "grown", "own"]
+__all__ = ["SUM", "Moment", "Session", "Sum", "grown", "name_of", "own", "settled"]
 
 _WHOM = struct.Struct("=II16s16s")
 _WINDOW_S, _BETWEEN_S = 0.01, 0.5
+_HALF = 2048  # of PROCESSES in native/bpf/whom.h
 _COUNT = struct.Struct("=Q")
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO, include/linux/proc_ns.h
 SUM = struct.Struct(f"=QQQQ16s{SLOTS}I")
 """struct sum of native/bpf/sums.h."""
+
+
+def name_of(comm: bytes) -> str:
+    """A program's name as the kernel keeps it, of 16 bytes, without what steers a terminal."""
+    text = comm.split(b"\0")[0].decode(errors="replace")
+    return " ".join(printable(text).split(" ")).replace("\n", "\ufffd").replace("\t", "\ufffd") or "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +51,18 @@ class Sum:
     def read(cls, value: bytes) -> Self:
         """From the bytes of a map."""
         count, ns, asleep, most, comm, *slots = SUM.unpack(value)
-        return cls(comm.split(b"\0")[0].decode(errors="replace"), count, ns, asleep, most, tuple(slots))
+        return cls(name_of(comm), count, ns, asleep, most, tuple(slots))
+
+    def __add__(self, other: "Sum") -> "Sum":
+        """Both together, under the first one's name."""
+        return Sum(
+            self.comm,
+            self.count + other.count,
+            self.ns + other.ns,
+            self.asleep_ns + other.asleep_ns,
+            max(self.most_ns, other.most_ns),
+            tuple(a + b for a, b in zip(self.slots, other.slots, strict=True)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +117,25 @@ def grown(before: Sum | None, after: Sum) -> Sum:
     )
 
 
+class Added(Protocol):
+    """What is kept of an entry of a table: two of them can be added up."""
+
+    def __add__(self, other: Any, /) -> Any: ...
+
+
+Key = TypeVar("Key")
+Value = TypeVar("Value", bound=Added)
+
+
+def settled(before: Mapping[Key, Value], after: Mapping[Key, Value], fold: Callable[[Key], Key]) -> dict[Key, Value]:
+    """`before`, with what was folded since where it is now."""
+    found: dict[Key, Value] = {}
+    for key, value in before.items():
+        at = key if key in after else fold(key)
+        found[at] = found[at] + value if at in found else value
+    return found
+
+
 class Session:
     """Loaded when it is made, attached in the context. Raises NotPossible."""
 
@@ -103,7 +143,7 @@ class Session:
         if Path("/proc/self/ns/pid").stat().st_ino != _FIRST_PID_NAMESPACE:
             raise NoEbpf("in a PID namespace the kernel's process ids are not ours", hint="run it on the host")
         self.whom, self._clocked = whom, clocked
-        self._listed: set[int] = set() if whom.everybody else whom.processes()
+        self._listed = set() if whom.everybody else whom.processes(all_of_them=True)
         comm = whom.comm.encode()
         mask = b"\xff" * (len(comm) + 1) if comm else b""  # the zero that ends it counts as well
         head = _WHOM.pack(os.getpid(), not whom.everybody, comm, mask)
@@ -125,7 +165,7 @@ class Session:
         self.loaded.close()
 
     def follow(self) -> bool:
-        """List processes that joined meanwhile, and forget those that ended; False where none is left."""
+        """List processes that joined meanwhile; the program forgets those that ended. False where none is left."""
         self._look_at_cost()
         if self.whom.everybody:
             return True
@@ -133,15 +173,38 @@ class Session:
             now = self.whom.processes()
         except NotPossible:
             return False
-        self._list(now - self._listed)
-        self._listed |= now
+        self._list(now)
         return True
 
     def moment(self) -> Moment:
-        """Now."""
+        """Now: to be asked for right after the sums were read."""
+        at = time.monotonic()
         lost = sum(_COUNT.unpack(value)[0] for _, value in self.loaded.items("lost"))
         self._look_at_cost()
-        return Moment(time.monotonic(), lost, self._cost.so_far(), time.process_time_ns())
+        return Moment(at, lost, self._cost.so_far(), time.process_time_ns())
+
+    def sums(
+        self,
+        read: Callable[[bytes, bytes], tuple[Key, Value]],
+        fold: Callable[[Key], Key],
+        kept: dict[Key, Value],
+    ) -> dict[Key, Value]:
+        """All of the table, with what was taken out of it before: once it is half full it is emptied.
+
+        What is taken out goes into `kept` under a key that `fold` makes of its own, so that many objects or processes
+        that have gone take no room.
+        """
+        live = dict(read(key, value) for key, value in self.loaded.items("sums"))
+        if len(live) > _HALF:
+            live = {}
+            for key, value in self.loaded.items("sums", take=True):
+                old, one = read(key, value)
+                at = fold(old)
+                kept[at] = kept[at] + one if at in kept else one
+        found = dict(kept)
+        for at, one in live.items():
+            found[at] = found[at] + one if at in found else one
+        return found
 
     def _look_at_cost(self) -> None:
         """Counting what programs take costs as much as a small program: it is done for a hundredth of the time."""
@@ -152,8 +215,15 @@ class Session:
             self._cost.add(self._looked_at - begun, found)
 
     def _list(self, pids: set[int]) -> None:
-        for pid in pids:
-            self.loaded.put("listed", struct.pack("=I", pid), b"\1")
+        try:
+            for pid in pids:
+                self.loaded.put("listed", struct.pack("=I", pid), b"\1")
+        except OSError as error:
+            if error.errno != errno.E2BIG:
+                raise
+            raise NotPossible(
+                f"{len(pids)} processes are too many to be listed", hint="without --cgroup: all"
+            ) from None
 
 
 def own(before: Moment, after: Moment) -> Own:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ipctune.trace.model import Spin
-from ipctune.trace.session import Session
+from ipctune.trace.session import Session, name_of
 from ipctune.trace.symbols import Symbols
 from ipctune.trace.whom import Whom
 
@@ -56,10 +56,15 @@ class Watcher(Session):
         self._symbols = symbols
         self._comms: dict[int, str] = {}
         self._places: dict[tuple[int, int], tuple[str, str]] = {}
+        self._before: dict[int, dict[int, int]] = {}
 
     def __enter__(self) -> "Watcher":
         super().__enter__()
-        self.loaded.clock("look", FREQUENCY)
+        try:
+            self.loaded.clock("look", FREQUENCY)
+        except BaseException:
+            self.loaded.close()
+            raise
         return self
 
     def read(self) -> Looked:
@@ -69,14 +74,20 @@ class Watcher(Session):
             line, process, _ = _KEY.unpack(key)
             count, comm = _VALUE.unpack(value)
             found[process][line] = count
-            self._comms[process] = comm.split(b"\0")[0].decode(errors="replace")
+            self._comms[process] = name_of(comm)
         for process, lines in found.items():
-            window = _hottest(lines)
-            if window is not None and (process, window.line) not in self._places:
-                self._symbols.know(process)
-                name = self._symbols.name(process, window.line * LINE)
-                self._places[process, window.line] = name, evidence(_code(process, window.line))
+            had = self._before.get(process, {})
+            self._know(process, _hottest(lines))
+            self._know(process, _hottest({line: count - had.get(line, 0) for line, count in lines.items()}))
+        self._before = dict(found)
         return Looked(dict(found), dict(self._comms), dict(self._places))
+
+    def _know(self, process: int, window: "_Window | None") -> None:
+        """What lies there, once."""
+        if window is not None and (process, window.line) not in self._places:
+            self._symbols.know(process)
+            name = self._symbols.name(process, window.line * LINE)
+            self._places[process, window.line] = name, evidence(_code(process, window.line))
 
 
 def between(before: Looked, after: Looked, seconds: float) -> tuple[Spin, ...]:

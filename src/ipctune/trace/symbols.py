@@ -3,11 +3,16 @@
 """
 
 import bisect
+import os
 import re
+import stat
+import struct
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from ipctune.host.text import printable
 
 __all__ = ["Symbols"]
 
@@ -48,7 +53,7 @@ class Symbols:
             return f"{where.path}+{address - where.start:#x}"
         offset = address - where.start + where.offset
         told = _function(str(self.root / str(pid) / "root") + where.path, offset)
-        return told or f"{Path(where.path).name}+{offset:#x}"
+        return printable(told or f"{Path(where.path).name}+{offset:#x}")
 
 
 def _mapped(line: str) -> _Mapped | None:
@@ -75,8 +80,9 @@ def _functions(path: str) -> tuple[list[int], list[int], list[str]]:
         return [], [], []
     found: list[tuple[int, int, str]] = []
     try:
-        with Path(path).open("rb") as file:
-            if file.seek(0, 2) > _LARGEST:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123 - may be a FIFO
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode) or about.st_size > _LARGEST:
                 return [], [], []
             elf = ELFFile(file)
             segments = [s.header for s in elf.iter_segments() if s.header.p_type == "PT_LOAD"]
@@ -85,7 +91,17 @@ def _functions(path: str) -> tuple[list[int], list[int], list[str]]:
                     for symbol in section.iter_symbols():
                         if symbol["st_info"]["type"] == "STT_FUNC" and symbol["st_size"]:
                             found += _in_file(symbol, segments)
-    except (OSError, ELFError, KeyError, ValueError):
+    except (
+        OSError,
+        ELFError,
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        struct.error,
+    ):
         return [], [], []
     found.sort()
     return [one[0] for one in found], [one[1] for one in found], [one[2] for one in found]

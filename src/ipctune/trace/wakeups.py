@@ -5,11 +5,11 @@ import re
 import struct
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ipctune.trace.model import Waits, Wakeups, WokenProcess, WokenVcpu
-from ipctune.trace.session import Moment, Session, Sum, grown, own
+from ipctune.trace.session import Moment, Session, Sum, grown, own, settled
 from ipctune.trace.slots import SLOTS, quantile
 from ipctune.trace.whom import Whom
 
@@ -41,19 +41,18 @@ class Watcher(Session):
 
     def __init__(self, whom: Whom) -> None:
         super().__init__("wakeups", whom)
+        self._kept: dict[_Key, Sum] = {}
 
     def read(self) -> Counted:
         """What was counted so far."""
-        sums = {}
-        for key, value in self.loaded.items("sums"):
-            process, vcpu, way, across = _KEY.unpack(key)
-            sums[_Key(process, vcpu, way, bool(across))] = Sum.read(value)
+        sums = self.sums(_read, _fold, self._kept)
         return Counted(self.moment(), sums, _steal_ns())
 
 
 def between(before: Counted, after: Counted) -> Wakeups:
     """What was counted from one moment to another; who waited the most comes first."""
-    new = {key: grown(before.sums.get(key), now) for key, now in after.sums.items()}
+    had = settled(before.sums, after.sums, _fold)
+    new = {key: grown(had.get(key), now) for key, now in after.sums.items()}
     new = {key: one for key, one in new.items() if one.count}
     by_process: dict[int, dict[_Key, Sum]] = defaultdict(dict)
     by_vcpu: dict[int, dict[_Key, Sum]] = defaultdict(dict)
@@ -72,6 +71,16 @@ def between(before: Counted, after: Counted) -> Wakeups:
         own(before.now, after.now),
         slots=tuple(map(sum, zip(*(one.slots for one in new.values()), strict=True))) or (0,) * SLOTS,
     )
+
+
+def _read(key: bytes, value: bytes) -> tuple[_Key, Sum]:
+    process, vcpu, way, across = _KEY.unpack(key)
+    return _Key(process, vcpu, way, bool(across)), Sum.read(value)
+
+
+def _fold(key: _Key) -> _Key:
+    """Of processes whose sums were taken out of the table: all of them together."""
+    return replace(key, process=0)
 
 
 def _steal_ns() -> dict[int, int]:

@@ -34,12 +34,15 @@ class Whom:
         """Whether no process is left out by its number."""
         return not (self.pids or self.unit or self.cgroup)
 
-    def processes(self, root: Path = Path("/proc")) -> set[int]:
-        """The processes that are meant now, as their ids here. Raises NotPossible where there are none."""
+    def processes(self, root: Path = Path("/proc"), *, all_of_them: bool = False) -> set[int]:
+        """The processes that are meant now, as their ids here.
+
+        Raises NotPossible where there are none; with `all_of_them` also where one that was named is not there.
+        """
         if self.pids:
             found = {pid for pid in self.pids if (root / str(pid)).is_dir()}
             missing = sorted(set(self.pids) - found)
-            if missing:
+            if missing and (all_of_them or not found):
                 raise NotPossible(f"there is no process {missing[0]}")
             return found
         found = set(self._members(root))

@@ -1,15 +1,14 @@
 """A live service as the workload: nobody drives it, its own traffic decides.
 
 A sample is what its threads waited from being woken until they ran, counted in the kernel; its messages are what it
-sent through pipes, sockets and queues. The same programs are in the kernel for both arms of a trial, so what they cost
-is in both.
+sent through pipes, sockets and queues, or its wake-ups where it sends nothing. The same programs are in the kernel for
+both arms of a trial, so what they cost is in both.
 """
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 from ipctune.errors import NotPossible, WorkloadFailed
@@ -28,11 +27,12 @@ _PATIENCE = 3
 """How many times its length a block may last until there are enough."""
 _LOAD = Load("under its own traffic", live=True)
 _LEAST_NS = 1.0
+_CPU_CLOCK = 2  # CPUCLOCK_SCHED, include/linux/posix-timers.h
 
 
 def whom_of(name: str) -> Whom:
     """A process id, or a systemd unit."""
-    return Whom(pids=(int(name),)) if name.isdigit() else Whom(unit=name)
+    return Whom(pids=(int(name),)) if name.isascii() and name.isdecimal() else Whom(unit=name)
 
 
 @contextmanager
@@ -60,6 +60,7 @@ class Attached:
         self._held = ExitStack()
         self._gone_ns = 0
         self._waits: list[Wakeups] = []
+        self._sends: bool | None = None
         self._cpu: dict[int, int] = {}
 
     @property
@@ -117,18 +118,24 @@ class Attached:
 
     def _sample(self, before: _Look, after: _Look, woken: Wakeups, moved: Flows) -> Sample:
         self._waits.append(woken)
+        if woken.lost or moved.lost:
+            raise WorkloadFailed(
+                f"{self.name} starts and ends too much at once to be counted", hint="--workload or --command"
+            )
         slots = woken.slots
         figure = quantile(slots, 0.5)
         sent = sum(end.messages for flow in moved.flows for end in flow.ends if end.sends)
+        if self._sends is None:  # what its messages are is decided once
+            self._sends = bool(sent)
         polled = None if before.poll_us is None or after.poll_us is None else (after.poll_us - before.poll_us) * 1000
         halted = None if before.halts is None or after.halts is None else after.halts - before.halts
         return Sample(
             figure=max(_LEAST_NS, figure or 0.0),
             seconds=after.at - before.at,
-            messages=sent or sum(slots),
+            messages=max(1, sent if self._sends else sum(slots)),
             cpu_ns=max(0, after.cpu_ns - before.cpu_ns),
             poll_ns=polled,
-            buckets=tuple((bounds(slot)[0], count) for slot, count in enumerate(slots) if count),
+            buckets=tuple((sum(bounds(slot)) // 2, count) for slot, count in enumerate(slots) if count),
             halts=halted,
         )
 
@@ -149,12 +156,8 @@ class Attached:
 
 
 def _cpu_of(pid: int) -> int | None:
-    """All threads of a process, by schedstat (proc(5))."""
-    total = 0
+    """CPU time of a process, of threads that have ended as well: its CPU clock (clock_getcpuclockid(3))."""
     try:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            with suppress(OSError, ValueError, IndexError):
-                total += int((task / "schedstat").read_text().split()[0])
+        return time.clock_gettime_ns((~pid << 3) | _CPU_CLOCK)
     except OSError:
         return None
-    return total

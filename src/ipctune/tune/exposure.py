@@ -64,7 +64,10 @@ def watch(
         settings = replace(settings, block=each[0])
     else:
         settings = replace(settings, block=max(settings.block, statistics.mean(each) - settings.rest))
-    exposed = max((_exposed(found, curve) for found in runs), key=lambda b: b.high or 0.0)
+    exposed = max(
+        (_exposed(found, curve, live=load_of(p).live) for p, found in zip(points, runs, strict=True)),
+        key=lambda b: b.high or 0.0,
+    )
     notes = tuple(_note(point, found) for point, found in zip(points, runs, strict=True))
     if isinstance(workload, Command | Attached):
         notes += workload.notes
@@ -99,9 +102,12 @@ def _rate(before: int | None, after: int | None, seconds: float) -> float | None
     return None if before is None or after is None or seconds <= 0 else (after - before) / seconds
 
 
-def _exposed(runs: Sequence[_Run], curve: Curve | None) -> Bottleneck:
-    """Halts a second times what one costs; a bound, as halts that nobody waits for count too."""
-    known = [max(0.0, run.halts - (run.at_rest or 0.0)) for run in runs if run.halts is not None]
+def _exposed(runs: Sequence[_Run], curve: Curve | None, *, live: bool) -> Bottleneck:
+    """Halts a second times what one costs; a bound, as halts that nobody waits for count too.
+
+    A `live` service is never at rest: none are taken off.
+    """
+    known = [max(0.0, run.halts - (0.0 if live else run.at_rest or 0.0)) for run in runs if run.halts is not None]
     title = "waking a halted vCPU"
     if curve is None:
         return Bottleneck(Cause.HALTED_WAKE, title, 0.0, None, 0.0, ("one vCPU: nobody waits for another to wake",))

@@ -48,7 +48,11 @@ def test_who_is_meant(proc: Path, whom: Whom, pids: set[int]) -> None:
 @pytest.mark.parametrize("whom", [Whom(unit="mysql"), Whom(cgroup="/nothing"), Whom(pids=(10, 99))])
 def test_nobody_is_an_error_with_the_name(proc: Path, whom: Whom) -> None:
     with pytest.raises(NotPossible, match=r"mysql|/nothing|99"):
-        whom.processes(proc)
+        whom.processes(proc, all_of_them=True)
+
+
+def test_one_of_two_that_ended_leaves_the_other(proc: Path) -> None:
+    assert Whom(pids=(10, 99)).processes(proc) == {10}
 
 
 def test_choices_exclude_each_other() -> None:
