@@ -1,11 +1,15 @@
 """`ipctune graph`: who talks to whom on this machine right now."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ipctune.cli.live import CONTEXT, EPILOG, live_options, watch
 from ipctune.errors import WrongUse
+
+if TYPE_CHECKING:
+    from ipctune.trace.model import Graph
+    from ipctune.trace.whom import Whom
 
 __all__ = ["command"]
 
@@ -31,7 +35,6 @@ def command(form: str | None, **asked: Any) -> int:
     Touches: nothing; eBPF programs are in the kernel while it runs.
     Needs:   root (or CAP_BPF and CAP_PERFMON), Linux 5.17 with BTF.
     """
-    from ipctune.cli.connections import Connections, between_connections
     from ipctune.report.graph import render_graph, to_dot, to_mermaid, to_svg
     from ipctune.trace.graph import Watcher, between
 
@@ -42,5 +45,17 @@ def command(form: str | None, **asked: Any) -> int:
     if form and asked["duration"] is None:
         asked["duration"] = _DRAWN_S
     forms = {"mermaid": to_mermaid, "dot": to_dot, "svg": to_svg}
-    without = (Connections, between_connections)
-    return watch(Watcher, between, render_graph, asked, forms.get(form or ""), without)
+    return watch(Watcher, between, render_graph, asked, forms.get(form or ""), (_connections, _between_connections))
+
+
+def _connections(whom: "Whom") -> Any:
+    """What looks at connections takes long to import, and few need it."""
+    from ipctune.cli.connections import Connections
+
+    return Connections(whom)
+
+
+def _between_connections(before: Any, after: Any, why: str) -> "Graph":
+    from ipctune.cli.connections import between_connections
+
+    return between_connections(before, after, why)
