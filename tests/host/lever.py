@@ -24,7 +24,6 @@ __all__ = [
     "SLOWER_NS",
     "made_helpful",
     "needs_haltpoll",
-    "needs_no_haltpoll",
     "slower",
     "slower_without_pollers",
 ]
@@ -49,7 +48,6 @@ _HALTPOLLS = _reads(GOVERNOR.with_name("current_driver")) not in ("", "none") an
 needs_haltpoll = pytest.mark.skipif(
     not _HALTPOLLS or _reads(HALTPOLL) != "0", reason="no idle driver with a haltpoll governor at 0 ns here"
 )
-needs_no_haltpoll = pytest.mark.skipif(_HALTPOLLS, reason="an idle driver with a haltpoll governor here")
 
 
 def slower() -> str:

@@ -42,7 +42,7 @@ def core(options: str = "--cpus 0,1", seconds: float = 0.03) -> str:
 def tuned(journal: Journal, line: CommandLine, *only: str, goal: Goal = Goal.LATENCY) -> TuneResult:
     """A short run that the user narrowed to these settings."""
     asked = Settings(
-        command=line, only=only, seconds=16.0, pairs=14, rest=0.06, idle=0.5, beside=0.03, hold=60.0, goal=goal
+        command=line, only=only, seconds=20.0, pairs=14, rest=0.06, idle=0.5, beside=0.03, hold=60.0, goal=goal
     )
     with exclusive(journal):
         return tune(read_host(quick=True), asked, journal, Silent())

@@ -9,14 +9,11 @@ from pathlib import Path
 import pytest
 from tests.host.journaled import reverted
 from tests.host.lever import (
-    FOUND,
     GOVERNOR,
     HALTPOLL,
-    KNOB,
     SETTING,
     made_helpful,
     needs_haltpoll,
-    needs_no_haltpoll,
     slower_without_pollers,
 )
 
@@ -94,13 +91,6 @@ def test_the_governor_is_kept_where_another_one_halts(journal: Journal) -> None:
         revert(journal)
     assert trial.value == {"governor": "haltpoll"}
     assert trial.outcome is Outcome.KEPT
-
-
-@needs_no_haltpoll
-def test_what_helps_is_kept(journal: Journal, tmp_path: Path) -> None:
-    with made_helpful(tmp_path):
-        assert selected(journal, KNOB, LATENCY).outcome is Outcome.KEPT
-    assert SETTING.read_text().strip() != FOUND
 
 
 def test_a_poller_is_kept_where_there_is_no_driver_and_it_helps(journal: Journal, tmp_path: Path) -> None:
