@@ -62,6 +62,10 @@ class _Sums:
     def __add__(self, other: "_Sums") -> "_Sums":
         return _Sums(tuple(a + b for a, b in zip(self.numbers, other.numbers, strict=True)), self.comm)
 
+    def fell_below(self, other: "_Sums") -> bool:
+        """Whether it has less of anything than it had."""
+        return any(a < b for a, b in zip(self.numbers, other.numbers, strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class Counted:

@@ -4,6 +4,7 @@ import errno
 import os
 import resource
 import struct
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -64,6 +65,10 @@ class Sum:
             tuple(a + b for a, b in zip(self.slots, other.slots, strict=True)),
         )
 
+    def fell_below(self, other: "Sum") -> bool:
+        """Whether it has less than it had."""
+        return self.count < other.count
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -122,16 +127,18 @@ class Added(Protocol):
 
     def __add__(self, other: Any, /) -> Any: ...
 
+    def fell_below(self, other: Any, /) -> bool: ...
+
 
 Key = TypeVar("Key")
 Value = TypeVar("Value", bound=Added)
 
 
 def settled(before: Mapping[Key, Value], after: Mapping[Key, Value], fold: Callable[[Key], Key]) -> dict[Key, Value]:
-    """`before`, with what was folded since where it is now."""
+    """`before`, with what was folded since where it is now: what is not there any more, or began anew."""
     found: dict[Key, Value] = {}
     for key, value in before.items():
-        at = key if key in after else fold(key)
+        at = key if key in after and not after[key].fell_below(value) else fold(key)
         found[at] = found[at] + value if at in found else value
     return found
 
@@ -175,6 +182,10 @@ class Session:
             return False
         self._list(now)
         return True
+
+    def watched(self) -> set[int]:
+        """The processes that are listed now, with what they started; where everybody is meant none is."""
+        return {int.from_bytes(key, sys.byteorder) for key, _ in self.loaded.items("listed")}
 
     def moment(self) -> Moment:
         """Now: to be asked for right after the sums were read."""

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Self
 
-from ipctune.errors import NotPossible, WorkloadFailed
+from ipctune.errors import WorkloadFailed
 from ipctune.host.polltime import halts, poll_us
 from ipctune.trace import pipes, wakeups
 from ipctune.trace.model import Flows, Wakeups
@@ -145,11 +145,7 @@ class Attached:
 
     def _cpu_ns(self) -> int:
         """CPU time of its processes since the first look; what ended took what it had taken at the last look."""
-        try:
-            pids = self._whom.processes()
-        except NotPossible:
-            pids = set()
-        now = {pid: ns for pid in pids if (ns := _cpu_of(pid)) is not None}
+        now = {pid: ns for pid in self._wakes.watched() if (ns := _cpu_of(pid)) is not None}
         self._gone_ns += sum(ns for pid, ns in self._cpu.items() if pid not in now)
         self._cpu = now
         return self._gone_ns + sum(now.values())
