@@ -82,7 +82,7 @@ def saved(journal: Journal) -> dict[str, object]:
     return run
 
 
-@pytest.mark.parametrize("how", ["ctrl-c", "lost connection", "sigterm"])
+@pytest.mark.parametrize("how", ["ctrl-c", "lost connection"])
 def test_everything_is_back_and_what_was_measured_is_kept(journal: Journal, how: str) -> None:
     pid, terminal = on_a_terminal(journal)
     reading = os.fork()
@@ -103,8 +103,6 @@ def test_everything_is_back_and_what_was_measured_is_kept(journal: Journal, how:
     assert tries
     if how == "ctrl-c":
         os.write(terminal, b"\x03")
-    elif how == "sigterm":
-        os.kill(pid, signal.SIGTERM)
     else:
         os.close(terminal)
     code = ended(pid, None if how == "lost connection" else terminal)

@@ -26,7 +26,7 @@ def test_private_is_the_default_and_the_host_sees_no_queue(core: Core) -> None:
     process = core.start("sysv-msg")
     try:
         assert wait_for(lambda: len(core.processes()) == 3)
-        assert sysv_queues() <= before
+        assert wait_for(lambda: sysv_queues() <= before)
     finally:
         process.kill()
         process.communicate()

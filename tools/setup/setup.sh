@@ -138,9 +138,11 @@ install_requirements() {
     [ "$extent" = run ] || : >"$environment/ipctune-dev"
 }
 
-# Built aside, by one job; the environment changes only when the wheel is whole.
+# Built aside, by one job (a machine that checks has more memory); the environment changes only when the wheel is whole.
 install_package() {
     say "Building ipctune …"
+    jobs=1
+    [ "$purpose" != ci ] || jobs=2
     build=$environment/build
     [ ! -e "$environment/building" ] || rm -rf -- "$build"
     : >"$environment/building"
@@ -148,7 +150,7 @@ install_package() {
     cd "$root"
     PATH=$environment/bin:$PATH attempt "building ipctune" "a C compiler with its headers is needed" \
         pip wheel --no-deps --no-build-isolation --no-index --wheel-dir "$environment/wheel" \
-        --config-settings=build-dir="$build" --config-settings=compile-args=-j1 "$root"
+        --config-settings=build-dir="$build" --config-settings=compile-args=-j"$jobs" "$root"
     rm -f -- "$environment/building"
     begin_change
     attempt "installing ipctune" "see the lines above" \
