@@ -153,7 +153,7 @@ def test_the_tests_bring_their_own_tools(fresh: Machine) -> None:
     assert " -k judge tests/host/" in first
     assert first.endswith(" tests/unit tests/native")
     assert all(f" tests/host/{name}" in first and f" --ignore=tests/host/{name}" in then for name in booted)
-    assert then.startswith("pytest: --leftovers -k judge --ignore")
+    assert then.startswith("pytest: --leftovers --every 3 -k judge --ignore")
     assert then.endswith(" tests/host")
 
 

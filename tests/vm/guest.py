@@ -47,12 +47,17 @@ python3 -c 'import ctypes; ctypes.CDLL(None).reboot(0x4321fedc)'
 """
 
 
-def run_in_guest(kernel: str, program: str, *, vcpus: int = 2) -> Any:
-    """What the program printed in a guest with that kernel, decoded; a guest that does not say it fails the test."""
+def run_in_guest(kernel: str, program: str, *, vcpus: int = 2, core: Path | None = None) -> Any:
+    """What the program printed in a guest with that kernel, decoded; a guest that does not say it fails the test.
+
+    `core` is the measuring core, which is found there as /core.
+    """
     with tempfile.TemporaryDirectory(prefix="ipctune-vm-") as folder:
         added = Path(folder) / "added"
         _write(added, {"init": _INIT, "test.py": program})
         (added / "init").chmod(0o755)
+        if core is not None:
+            shutil.copy2(core, added / "core")
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(_ROOT / "src" / "ipctune", added / "ipctune" / "ipctune", ignore=ignored)
         initial = Path(folder) / "initrd"
